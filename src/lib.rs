@@ -1,0 +1,37 @@
+//! A live-video server as one nginx dynamic module.
+//!
+//! An encoder publishes over RTMP; people watch over RTMP and HLS, served by the same nginx.
+//!
+//! # The path of one frame
+//!
+//! 1. [`nginx`] reads bytes from a connection and gives them, with the time, to an
+//!    [`rtmp::Session`]. No module but `nginx` knows a socket, a clock or a file.
+//! 2. The session assembles chunks into messages and answers commands. What it wants done comes
+//!    out of `poll_output` as values: bytes to send, events, the time of its next timeout.
+//! 3. A publisher's audio, video and data messages go to a [`live::Stream`], which serialises each
+//!    one once and appends it to its frame log. A player is a cursor into that log; a late player
+//!    starts from the log's last keyframe.
+//! 4. For packagers, [`media`] turns the message into an access unit, and [`package`] turns access
+//!    units into segments and playlists: file operations, executed in order by the storage layer
+//!    of `nginx`.
+//!
+//! # The layering
+//!
+//! `rtmp` knows no codec and `package` knows no RTMP; they meet in `media`. Nothing outside `nginx`
+//! imports it, and nothing outside it has a clock, socket, file, process, environment, log or
+//! `unsafe`: time is an argument, effects are returned as values. `scripts/check` proves it, and
+//! `cargo test --no-default-features` builds and tests all but the glue without an nginx.
+
+pub mod amf0;
+pub mod codec;
+pub mod flv;
+pub mod live;
+pub mod media;
+pub mod mpegts;
+pub mod package;
+pub mod rtmp;
+pub mod time;
+
+#[cfg(feature = "nginx")]
+#[allow(unsafe_code)]
+mod nginx;

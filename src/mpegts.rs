@@ -1,0 +1,1 @@
+//! MPEG-2 transport stream (ISO/IEC 13818-1): packets, program tables, PES.

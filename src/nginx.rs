@@ -1,0 +1,1 @@
+//! All contact with nginx, the clock, sockets, files and processes; all `unsafe` code.
