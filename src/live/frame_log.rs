@@ -106,7 +106,7 @@ impl FrameLog {
         if self.entry.as_ref().is_some_and(|entry| self.exceeds(entry.position, self.limits.gop)) {
             self.entry = None;
         }
-        let needed = self.entry.as_ref().map_or(self.end() - 1, |entry| entry.position);
+        let needed = self.entry.as_ref().map_or_else(|| self.end() - 1, |entry| entry.position);
         while self.start < needed && self.exceeds(self.start, self.limits.lag) {
             self.frames.pop_front();
             self.start += 1;

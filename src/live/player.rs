@@ -182,7 +182,7 @@ impl Cursor {
 
     /// Leaves behind the frames that are not to be sent any more, if there are such.
     fn catch_up(&mut self, log: &FrameLog) {
-        let newest = log.entry().map_or(log.start(), |entry| entry.position);
+        let newest = log.entry().map_or_else(|| log.start(), |entry| entry.position);
         if self.next >= newest {
             if self.state == State::Resuming {
                 self.state = State::Playing;
