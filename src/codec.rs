@@ -2,4 +2,21 @@
 
 pub mod aac;
 pub mod avc;
+pub mod bits;
 pub mod nal;
+
+/// A nominal frame rate: `numerator / denominator` frames a second. Neither is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRate {
+    /// Frames in `denominator` seconds.
+    pub numerator: u32,
+    /// The seconds that `numerator` frames last.
+    pub denominator: u32,
+}
+
+impl FrameRate {
+    /// Frames a second.
+    pub fn as_f64(self) -> f64 {
+        f64::from(self.numerator) / f64::from(self.denominator)
+    }
+}
