@@ -74,12 +74,18 @@ pub struct Unwrapper {
 }
 
 impl Unwrapper {
+    /// How far from zero a time may be, in milliseconds: 34,000 years. Only a peer that leaps on
+    /// purpose gets there and is set back; so no arithmetic on [`Ticks`] overflows.
+    const RANGE: i64 = 1 << 50;
+
     /// The unwrapped milliseconds of `timestamp`. The first timestamp is itself.
     pub fn unwrap(&mut self, timestamp: u32) -> i64 {
+        let told = i64::from(timestamp);
         let unwrapped = match self.last {
-            None => i64::from(timestamp),
+            None => told,
             Some(last) => last + i64::from(timestamp.wrapping_sub(last as u32) as i32),
         };
+        let unwrapped = if unwrapped.abs() <= Self::RANGE { unwrapped } else { told };
         self.last = Some(unwrapped);
         unwrapped
     }
@@ -96,6 +102,15 @@ mod tests {
         assert_eq!(unwrapper.unwrap(10), i64::from(u32::MAX) + 11);
         assert_eq!(unwrapper.unwrap(u32::MAX), i64::from(u32::MAX));
         assert_eq!(unwrapper.unwrap(5), i64::from(u32::MAX) + 6);
+    }
+
+    #[test]
+    fn unwrapper_stays_in_range() {
+        let mut unwrapper = Unwrapper { last: Some(Unwrapper::RANGE - 5) };
+        assert_eq!(unwrapper.unwrap(0), Unwrapper::RANGE);
+        assert_eq!(unwrapper.unwrap(1), 1);
+        let mut unwrapper = Unwrapper { last: Some(-Unwrapper::RANGE) };
+        assert_eq!(unwrapper.unwrap(u32::MAX), i64::from(u32::MAX));
     }
 
     #[test]
