@@ -1,8 +1,35 @@
 //! Access units: where RTMP and the packagers meet.
 
+mod demuxer;
+mod sample_clock;
+
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::codec::{aac, avc};
+use crate::flv::{self, AudioCodec, VideoCodec};
 use crate::time::Ticks;
+
+pub use demuxer::Demuxer;
+
+/// What a [`Demuxer`] makes of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// A track's configuration, the first or a changed one. The track's units that follow need it.
+    Config(TrackConfig),
+    /// A unit of a track whose configuration came before.
+    Unit(AccessUnit),
+}
+
+/// What a decoder has to know before a track's first access unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrackConfig {
+    /// An H.264 track.
+    Video(avc::DecoderConfig),
+    /// An AAC track.
+    Audio(aac::AudioSpecificConfig),
+}
 
 /// One coded picture or one audio frame, as a packager takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,4 +53,36 @@ pub enum TrackKind {
     Video,
     /// Audio.
     Audio,
+}
+
+impl fmt::Display for TrackKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+        })
+    }
+}
+
+/// Why a message holds nothing for a packager. No error ends the stream, nor the other track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A malformed AAC configuration.
+    #[error(transparent)]
+    Aac(#[from] aac::Error),
+    /// A malformed H.264 configuration.
+    #[error(transparent)]
+    Avc(#[from] avc::Error),
+    /// A malformed tag.
+    #[error(transparent)]
+    Flv(#[from] flv::Error),
+    /// A frame of a track whose sequence header did not come, or was malformed.
+    #[error("{0} frame without a sequence header")]
+    NoSequenceHeader(TrackKind),
+    /// Every message of this audio track.
+    #[error("unsupported audio codec: {0}")]
+    UnsupportedAudio(AudioCodec),
+    /// Every message of this video track.
+    #[error("unsupported video codec: {0}")]
+    UnsupportedVideo(VideoCodec),
 }
