@@ -22,6 +22,7 @@ async function main() {
   wireCopyButtons();
   addEventListener("hashchange", () => choose(nameInAddress()));
   $("publish-key").addEventListener("input", showPublishing);
+  $("publish-key").addEventListener("change", ({ target }) => (target.value = plainKey(target.value)));
   $("unmute").addEventListener("click", () => (video.muted = false));
   video.addEventListener("volumechange", showUnmute);
   config = await serverConfig();
