@@ -239,9 +239,11 @@ mod tests {
 
     use super::*;
 
-    const FFMPEG: &[u8] = include_bytes!("../../fuzz/corpus/handshake/ffmpeg-c0c1");
-    const GSTREAMER: &[u8] = include_bytes!("../../fuzz/corpus/handshake/gstreamer-c0c1");
-    const LIBRTMP: &[u8] = include_bytes!("../../fuzz/corpus/handshake/librtmp-c0c1");
+    const FFMPEG: &[u8] = include_bytes!("../../tests/fixtures/ffmpeg-publish.bin");
+    const GSTREAMER: &[u8] = include_bytes!("../../tests/fixtures/gst-publish.bin");
+    const OBS: &[u8] = include_bytes!("../../tests/fixtures/obs-publish.bin");
+    const LIBRTMP: &[u8] = include_bytes!("../../tests/fixtures/rtmpdump-play.bin");
+    const LIBRTMP_DIGEST: &[u8] = include_bytes!("../../tests/fixtures/rtmpdump-digest-play.bin");
 
     /// What a server answers to `input`, in pieces of `piece` bytes; whether that completes it, and
     /// what is left.
@@ -260,14 +262,18 @@ mod tests {
         bytes.try_into().unwrap()
     }
 
+    fn c1(capture: &[u8]) -> &Packet {
+        packet(&capture[1..=PACKET_LENGTH])
+    }
+
     #[test]
     fn a_client_without_a_digest_gets_its_challenge_back() {
-        for c0c1 in [LIBRTMP, GSTREAMER] {
-            let (out, complete, _) = serve(c0c1, c0c1.len()).unwrap();
-            assert!(!complete);
+        for capture in [LIBRTMP, GSTREAMER, OBS] {
+            let (out, complete, _) = serve(capture, capture.len()).unwrap();
+            assert!(complete);
             assert_eq!(out.len(), 1 + 2 * PACKET_LENGTH);
             assert_eq!(out[..9], [3, 0, 0, 0, 0, 0, 0, 0, 0]);
-            assert_eq!(out[1 + PACKET_LENGTH..], c0c1[1..]);
+            assert_eq!(&out[1 + PACKET_LENGTH..], c1(capture));
         }
     }
 
@@ -287,22 +293,24 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_of_ffmpeg_is_found() {
-        let challenge = digest::find(PLAYER_KEY, packet(&FFMPEG[1..])).unwrap();
-        assert_eq!(challenge.scheme, Scheme::First);
-        let mut spoilt = *packet(&FFMPEG[1..]);
-        spoilt[PACKET_LENGTH - 1] ^= 1;
-        assert_eq!(digest::find(PLAYER_KEY, &spoilt), None);
+    fn the_digests_of_ffmpeg_and_librtmp_are_found() {
+        for capture in [FFMPEG, LIBRTMP_DIGEST] {
+            let challenge = digest::find(PLAYER_KEY, c1(capture)).unwrap();
+            assert_eq!(challenge.scheme, Scheme::First);
+            let mut spoilt = *c1(capture);
+            spoilt[PACKET_LENGTH - 1] ^= 1;
+            assert_eq!(digest::find(PLAYER_KEY, &spoilt), None);
+        }
     }
 
     #[test]
     fn every_split_is_the_same_and_chunks_are_left_alone() {
-        let input = [FFMPEG, &[0; PACKET_LENGTH], b"chunks"].concat();
-        let whole = serve(&input, input.len()).unwrap();
+        let input = &FFMPEG[..1 + 2 * PACKET_LENGTH + 10];
+        let whole = serve(input, input.len()).unwrap();
         assert!(whole.1);
-        assert_eq!(whole.2, b"chunks");
+        assert_eq!(whole.2, input[1 + 2 * PACKET_LENGTH..]);
         for piece in 1..input.len() {
-            assert_eq!(serve(&input, piece).as_ref(), Ok(&whole), "pieces of {piece}");
+            assert_eq!(serve(input, piece).as_ref(), Ok(&whole), "pieces of {piece}");
         }
     }
 
