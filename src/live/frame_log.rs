@@ -72,6 +72,14 @@ impl FrameLog {
         self.entry.as_ref()
     }
 
+    /// Whether new players start at a keyframe.
+    pub fn starts_at_keyframe(&self) -> bool {
+        self.entry
+            .as_ref()
+            .and_then(|entry| self.frame(entry.position))
+            .is_some_and(|frame| frame.kind == FrameKind::Keyframe)
+    }
+
     /// The frame at `position`, if it is held.
     pub fn frame(&self, position: u64) -> Option<&Frame> {
         let index = position.checked_sub(self.start)?;

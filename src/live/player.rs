@@ -161,44 +161,39 @@ impl Cursor {
             return None;
         }
         self.catch_up(log);
-        if let State::Waiting { known } = self.state
-            && let Some(entry) = log.entry()
-        {
-            self.state = State::Playing;
-            self.next = entry.position;
-            self.needs_keyframe = true;
-            if entry.headers_end > known {
-                return Some(&entry.preamble);
+        loop {
+            if let State::Waiting { known } = self.state
+                && let Some(entry) = log.entry().filter(|entry| entry.position <= self.next)
+            {
+                self.next = entry.position;
+                self.state = State::Playing;
+                self.needs_keyframe = true;
+                if entry.headers_end > known {
+                    return Some(&entry.preamble);
+                }
             }
-        }
-        while let Some(frame) = log.frame(self.next) {
+            let frame = log.frame(self.next)?;
             self.next += 1;
             if self.takes(frame.kind) {
                 return Some(&frame.bytes);
             }
         }
-        None
     }
 
-    /// Leaves behind the frames that are not to be sent any more, if there are such.
+    /// Gives up the frames before the newest entry point, if the player is too far behind.
     fn catch_up(&mut self, log: &FrameLog) {
         let newest = log.entry().map_or_else(|| log.start(), |entry| entry.position);
-        if self.next >= newest {
-            if self.state == State::Resuming {
-                self.state = State::Playing;
-            }
-            return;
-        }
+        let known = self.next;
         match self.state {
-            State::Playing if !log.is_behind(self.next) => return,
-            State::Playing => {
+            State::Resuming if self.next < newest => self.state = State::Waiting { known },
+            State::Resuming => self.state = State::Playing,
+            State::Playing if self.next < newest && log.is_behind(self.next) => {
                 self.skipped += newest - self.next;
-                self.state = State::Waiting { known: self.next };
+                self.state = State::Waiting { known };
             }
-            State::Resuming => self.state = State::Waiting { known: self.next },
-            State::Waiting { .. } => {}
+            State::Playing | State::Waiting { .. } => {}
         }
-        self.next = newest;
+        self.next = self.next.max(log.start());
     }
 
     /// Whether the frame just passed is for this player.
