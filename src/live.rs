@@ -1,7 +1,34 @@
 //! Live streams: the frame log, players as cursors into it, the streams of one worker.
+//!
+//! A publisher's message is serialised once, whatever the number of players:
+//!
+//! ```text
+//!  publisher ── Message ──> Stream ── Frame ──> FrameLog  [ B H H K i i i K i i i i ]
+//!                                                               ^       ^       ^
+//!                                       new player starts here ─│───────┘       │
+//!                                       Player (slow) ──────────┘   Player ─────┘
+//! ```
+//!
+//! To run it:
+//! 1. [`Registry::publish`] and [`Registry::play`] enter sessions into a stream's [`Channel`].
+//! 2. [`Stream::push`] takes each message of the publisher's.
+//! 3. Once the worker has read what there was to read, and whenever a player's connection becomes
+//!    writable: send what [`Player::partial`] and [`Player::gather`] give, and tell
+//!    [`Player::advance`] how much went out.
+//! 4. [`Registry::unpublish`] and [`Registry::stop`] take the sessions out again.
 
 mod frame_log;
+mod metadata;
 mod player;
+mod publication;
+mod registry;
+mod stream;
+
+#[cfg(test)]
+mod tests;
 
 pub use frame_log::{Bound, EntryPoint, Frame, FrameKind, FrameLog, LogLimits};
+pub use metadata::Meta;
 pub use player::Player;
+pub use registry::{ApplicationId, Channel, Registry, SessionId, StreamId, StreamKey};
+pub use stream::{AlreadyPublishing, Stream, StreamConfig};

@@ -1,0 +1,184 @@
+//! From a publisher's messages to frames: what they are to players, serialised once for all.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::frame_log::{FrameKind, FrameLog};
+use super::metadata::{self, Metadata};
+use super::stream::StreamConfig;
+use crate::flv::{self, AudioKind, VideoKind};
+use crate::rtmp::chunk::{Framing, csid};
+use crate::rtmp::{Message, MessageType};
+use crate::time::Instant;
+
+/// The message stream that players play on: a session's first `createStream` makes it 1, and a
+/// frame is the same for all players.
+const PLAY_STREAM_ID: u32 = 1;
+
+/// How many audio frames may come with no video between them before a new player of a stream that
+/// has video, but no keyframe to start from, starts with audio alone: some 3 s of AAC.
+const MAX_AUDIO_RUN: u32 = 128;
+
+/// What one publisher sends, from its coming to its leaving.
+#[derive(Debug)]
+pub(super) struct Publication {
+    since: Instant,
+    framing: Framing,
+    metadata: Metadata,
+    /// The payloads of the sequence headers in force.
+    audio_header: Option<Bytes>,
+    video_header: Option<Bytes>,
+    has_video: bool,
+    /// The audio messages since the last video message.
+    audio_run: u32,
+}
+
+impl Publication {
+    /// The publisher has come.
+    pub(super) fn begin(now: Instant, config: &StreamConfig, log: &mut FrameLog) -> Self {
+        let publication = Self {
+            since: now,
+            framing: config.framing,
+            metadata: Metadata::new(config.meta),
+            audio_header: None,
+            video_header: None,
+            has_video: false,
+            audio_run: 0,
+        };
+        publication.append_event(user_control::STREAM_BEGIN, FrameKind::Begin, log);
+        publication
+    }
+
+    /// The publisher has left.
+    pub(super) fn end(self, log: &mut FrameLog) {
+        log.forget_entry();
+        self.append_event(user_control::STREAM_DRY, FrameKind::Dry, log);
+    }
+
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Appends `message` to the log, if it is for players.
+    pub(super) fn push(&mut self, message: &Message, log: &mut FrameLog) {
+        match message.kind {
+            MessageType::Audio => self.push_audio(message, log),
+            MessageType::Video => self.push_video(message, log),
+            MessageType::DataAmf0 if metadata::is_metadata(&message.payload) => {
+                let changed = self.metadata.publish(&message.payload);
+                self.append_metadata(changed, message.timestamp, log);
+            }
+            MessageType::DataAmf0 => self.append(FrameKind::Data, message, log),
+            _ => {}
+        }
+    }
+
+    fn push_audio(&mut self, message: &Message, log: &mut FrameLog) {
+        self.audio_run = self.audio_run.saturating_add(1);
+        match flv::audio_kind(&message.payload) {
+            AudioKind::SequenceHeader => self.push_header(message, log),
+            AudioKind::Frame if self.starts_with_audio(log) => {
+                self.append_entry(FrameKind::Audio, message, log);
+            }
+            AudioKind::Frame | AudioKind::Other => self.append(FrameKind::Audio, message, log),
+        }
+    }
+
+    fn push_video(&mut self, message: &Message, log: &mut FrameLog) {
+        self.has_video = true;
+        self.audio_run = 0;
+        match flv::video_kind(&message.payload) {
+            VideoKind::SequenceHeader => self.push_header(message, log),
+            VideoKind::Keyframe => self.append_entry(FrameKind::Keyframe, message, log),
+            VideoKind::Inter | VideoKind::Other => self.append(FrameKind::Inter, message, log),
+        }
+    }
+
+    /// Appends a sequence header, unless it is the one in force: encoders repeat theirs, some before
+    /// every keyframe, and players would set up their decoders anew each time.
+    fn push_header(&mut self, message: &Message, log: &mut FrameLog) {
+        let header = match message.kind {
+            MessageType::Audio => &mut self.audio_header,
+            _ => &mut self.video_header,
+        };
+        if header.as_ref() == Some(&message.payload) {
+            return;
+        }
+        *header = Some(message.payload.clone());
+        let changed = self.metadata.set_header(message);
+        self.append_metadata(changed, message.timestamp, log);
+        self.append(FrameKind::Header, message, log);
+    }
+
+    /// Whether a new player may start from an audio frame: the stream has no video, or has had none
+    /// for a while and no keyframe to start from.
+    fn starts_with_audio(&self, log: &FrameLog) -> bool {
+        let expects_video = self.has_video || self.metadata.promises_video();
+        (!expects_video || self.audio_run > MAX_AUDIO_RUN) && !log.starts_at_keyframe()
+    }
+
+    fn append_metadata(&self, changed: Option<Bytes>, timestamp: u32, log: &mut FrameLog) {
+        if let Some(payload) = changed {
+            log.append(FrameKind::Header, self.frame(MessageType::DataAmf0, timestamp, payload));
+        }
+    }
+
+    fn append(&self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
+        log.append(kind, self.frame(message.kind, message.timestamp, message.payload.clone()));
+    }
+
+    fn append_entry(&self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
+        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
+        log.append_entry(kind, frame, self.preamble(message.timestamp));
+    }
+
+    fn append_event(&self, event: u16, kind: FrameKind, log: &mut FrameLog) {
+        let mut payload = BytesMut::with_capacity(6);
+        payload.put_u16(event);
+        payload.put_u32(PLAY_STREAM_ID);
+        let payload = payload.freeze();
+        let kind_id = MessageType::UserControl;
+        let message = Message { kind: kind_id, timestamp: 0, stream_id: 0, payload };
+        let mut chunks = BytesMut::new();
+        self.framing.encode(csid::CONTROL, &message, &mut chunks);
+        log.append(kind, chunks.freeze());
+    }
+
+    /// Metadata and sequence headers in force, stamped with the time of the frame that follows
+    /// them: their own may be hours old, and players take a leap in time for an error.
+    fn preamble(&self, timestamp: u32) -> Bytes {
+        let headers = [
+            (MessageType::DataAmf0, self.metadata.payload()),
+            (MessageType::Video, self.video_header.as_ref()),
+            (MessageType::Audio, self.audio_header.as_ref()),
+        ];
+        let mut chunks = BytesMut::new();
+        for (kind, payload) in headers {
+            if let Some(payload) = payload {
+                self.encode(kind, timestamp, payload.clone(), &mut chunks);
+            }
+        }
+        chunks.freeze()
+    }
+
+    fn frame(&self, kind: MessageType, timestamp: u32, payload: Bytes) -> Bytes {
+        let mut chunks = BytesMut::new();
+        self.encode(kind, timestamp, payload, &mut chunks);
+        chunks.freeze()
+    }
+
+    fn encode(&self, kind: MessageType, timestamp: u32, payload: Bytes, chunks: &mut BytesMut) {
+        let csid = match kind {
+            MessageType::Audio => csid::AUDIO,
+            MessageType::Video => csid::VIDEO,
+            _ => csid::DATA,
+        };
+        let message = Message { kind, timestamp, stream_id: PLAY_STREAM_ID, payload };
+        self.framing.encode(csid, &message, chunks);
+    }
+}
+
+/// User Control event types (RTMP 1.0, 6.2).
+mod user_control {
+    pub(super) const STREAM_BEGIN: u16 = 0;
+    pub(super) const STREAM_DRY: u16 = 2;
+}

@@ -1,0 +1,230 @@
+//! The live streams of one worker.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::player::Player;
+use super::stream::{AlreadyPublishing, Stream, StreamConfig};
+use crate::time::Instant;
+
+/// A session, as the owner of the sessions numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// An application, as the configuration numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApplicationId(pub u64);
+
+/// A stream in a [`Registry`]. Never reused, so an old one is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(u64);
+
+/// What a stream is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    /// The application it is published to.
+    pub application: ApplicationId,
+    /// Its name, without arguments.
+    pub name: String,
+}
+
+/// A stream, its publisher and its players.
+#[derive(Debug)]
+pub struct Channel {
+    /// What the channel is found by.
+    pub key: StreamKey,
+    /// The stream.
+    pub stream: Stream,
+    /// The session that publishes the stream.
+    pub publisher: Option<SessionId>,
+    /// The sessions that play the stream, or wait for it.
+    pub players: BTreeMap<SessionId, Player>,
+}
+
+/// The streams of one worker. A stream exists while it has a publisher or a player.
+///
+/// A session keeps the id that [`publish`](Self::publish) or [`play`](Self::play) returned, and
+/// gives it back with [`unpublish`](Self::unpublish) or [`stop`](Self::stop). A session may play
+/// and publish at the same time, but have one player in a stream.
+#[derive(Debug, Default)]
+pub struct Registry {
+    ids: HashMap<StreamKey, StreamId>,
+    channels: BTreeMap<StreamId, Channel>,
+    next_id: u64,
+}
+
+impl Registry {
+    /// No streams.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The stream's channel, while it exists.
+    pub fn channel(&self, id: StreamId) -> Option<&Channel> {
+        self.channels.get(&id)
+    }
+
+    /// The stream's channel, while it exists.
+    pub fn channel_mut(&mut self, id: StreamId) -> Option<&mut Channel> {
+        self.channels.get_mut(&id)
+    }
+
+    /// All channels, in the order of their creation.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.values()
+    }
+
+    /// The stream that `key` names, if it exists.
+    pub fn find(&self, key: &StreamKey) -> Option<StreamId> {
+        self.ids.get(key).copied()
+    }
+
+    /// Makes `session` the publisher of the stream that `key` names. A stream that does not exist
+    /// yet is passed on as `config` says.
+    ///
+    /// # Errors
+    ///
+    /// The stream has a publisher.
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        key: StreamKey,
+        config: &Arc<StreamConfig>,
+    ) -> Result<StreamId, AlreadyPublishing> {
+        let (id, channel) = self.find_or_create(key, config);
+        channel.stream.publish(now)?;
+        channel.publisher = Some(session);
+        Ok(id)
+    }
+
+    /// Makes `session` a player of the stream that `key` names, from the stream's entry point on.
+    /// A stream that does not exist yet is passed on as `config` says.
+    pub fn play(
+        &mut self,
+        session: SessionId,
+        key: StreamKey,
+        config: &Arc<StreamConfig>,
+    ) -> StreamId {
+        let (id, channel) = self.find_or_create(key, config);
+        channel.players.insert(session, Player::new(channel.stream.log()));
+        id
+    }
+
+    /// The stream's publisher leaves it.
+    pub fn unpublish(&mut self, id: StreamId) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.stream.unpublish();
+            channel.publisher = None;
+            self.remove_if_deserted(id);
+        }
+    }
+
+    /// The player of `session` leaves the stream.
+    pub fn stop(&mut self, id: StreamId, session: SessionId) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.players.remove(&session);
+            self.remove_if_deserted(id);
+        }
+    }
+
+    fn find_or_create(
+        &mut self,
+        key: StreamKey,
+        config: &Arc<StreamConfig>,
+    ) -> (StreamId, &mut Channel) {
+        let id = *self.ids.entry(key.clone()).or_insert_with(|| {
+            self.next_id += 1;
+            StreamId(self.next_id)
+        });
+        let channel = self.channels.entry(id).or_insert_with(|| Channel {
+            key,
+            stream: Stream::new(config.clone()),
+            publisher: None,
+            players: BTreeMap::new(),
+        });
+        (id, channel)
+    }
+
+    fn remove_if_deserted(&mut self, id: StreamId) {
+        let deserted =
+            |channel: &Channel| channel.publisher.is_none() && channel.players.is_empty();
+        if self.channels.get(&id).is_some_and(deserted)
+            && let Some(channel) = self.channels.remove(&id)
+        {
+            self.ids.remove(&channel.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LogLimits, Meta};
+    use super::*;
+    use crate::rtmp::chunk::Framing;
+
+    const NOW: Instant = Instant::from_millis(5);
+    const PUBLISHER: SessionId = SessionId(1);
+    const PLAYER: SessionId = SessionId(2);
+
+    fn config() -> Arc<StreamConfig> {
+        let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
+        Arc::new(StreamConfig { framing, meta: Meta::On, limits: LogLimits::default() })
+    }
+
+    fn key(application: u64, name: &str) -> StreamKey {
+        StreamKey { application: ApplicationId(application), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_stream_exists_while_it_has_a_publisher_or_a_player() {
+        let (mut registry, config) = (Registry::new(), config());
+        for publisher_leaves_first in [true, false] {
+            let id = registry.play(PLAYER, key(0, "a"), &config);
+            assert_eq!(registry.publish(NOW, PUBLISHER, key(0, "a"), &config), Ok(id));
+            assert_eq!(registry.find(&key(0, "a")), Some(id));
+            let channel = registry.channel(id).unwrap();
+            assert_eq!(channel.publisher, Some(PUBLISHER));
+            assert_eq!(channel.stream.published_since(), Some(NOW));
+            assert!(channel.players.contains_key(&PLAYER));
+
+            if publisher_leaves_first {
+                registry.unpublish(id);
+                assert!(!registry.channel(id).unwrap().stream.is_publishing());
+                registry.stop(id, PLAYER);
+            } else {
+                registry.stop(id, PLAYER);
+                assert!(registry.channel(id).unwrap().stream.is_publishing());
+                registry.unpublish(id);
+            }
+            assert!(registry.channel(id).is_none());
+            assert_eq!(registry.find(&key(0, "a")), None);
+            assert_eq!(registry.channels().count(), 0);
+            registry.unpublish(id);
+            registry.stop(id, PLAYER);
+        }
+    }
+
+    #[test]
+    fn a_second_publisher_is_refused_and_changes_nothing() {
+        let (mut registry, config) = (Registry::new(), config());
+        let id = registry.publish(NOW, PUBLISHER, key(0, "a"), &config).unwrap();
+        let second = registry.publish(NOW, PLAYER, key(0, "a"), &config);
+        assert_eq!(second, Err(AlreadyPublishing));
+        assert_eq!(registry.channel(id).unwrap().publisher, Some(PUBLISHER));
+    }
+
+    #[test]
+    fn streams_are_told_apart_by_application_and_name() {
+        let (mut registry, config) = (Registry::new(), config());
+        let keys = [key(0, "a"), key(0, "b"), key(1, "a")];
+        let ids = keys.clone().map(|key| registry.play(PLAYER, key, &config));
+        assert_eq!(
+            registry.channels().map(|channel| &channel.key).collect::<Vec<_>>(),
+            [&keys[0], &keys[1], &keys[2]]
+        );
+        registry.stop(ids[0], PLAYER);
+        let again = registry.play(PLAYER, keys[0].clone(), &config);
+        assert!(!ids.contains(&again), "ids are not reused");
+    }
+}

@@ -1,0 +1,91 @@
+//! One live stream: the frame log, and the publisher that fills it, if there is one.
+
+use std::sync::Arc;
+
+use super::frame_log::{FrameLog, LogLimits};
+use super::metadata::Meta;
+use super::publication::Publication;
+use crate::rtmp::Message;
+use crate::rtmp::chunk::Framing;
+use crate::time::Instant;
+
+/// How an application's live streams are passed on.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// How messages to players are cut into chunks.
+    pub framing: Framing,
+    /// What players get as metadata.
+    pub meta: Meta,
+    /// The bounds of the frame log.
+    pub limits: LogLimits,
+}
+
+/// Why a stream cannot be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("already publishing")]
+pub struct AlreadyPublishing;
+
+/// A live stream. It outlives its publisher for as long as there are players that wait for the
+/// next one.
+///
+/// Besides its [log](FrameLog) it holds the publisher's newest metadata and sequence headers, each
+/// no larger than a message.
+#[derive(Debug)]
+pub struct Stream {
+    config: Arc<StreamConfig>,
+    log: FrameLog,
+    publication: Option<Publication>,
+}
+
+impl Stream {
+    /// A stream that nobody publishes yet.
+    pub fn new(config: Arc<StreamConfig>) -> Self {
+        let log = FrameLog::new(config.limits);
+        Self { config, log, publication: None }
+    }
+
+    /// A publisher comes. Players learn of it by a Stream Begin.
+    ///
+    /// # Errors
+    ///
+    /// The stream has a publisher.
+    pub fn publish(&mut self, now: Instant) -> Result<(), AlreadyPublishing> {
+        if self.is_publishing() {
+            return Err(AlreadyPublishing);
+        }
+        self.publication = Some(Publication::begin(now, &self.config, &mut self.log));
+        Ok(())
+    }
+
+    /// The publisher leaves. Players learn of it by a Stream Dry, and new ones do not start from
+    /// its frames.
+    pub fn unpublish(&mut self) {
+        if let Some(publication) = self.publication.take() {
+            publication.end(&mut self.log);
+        }
+    }
+
+    /// Takes a message of the publisher's: serialises it, once for all players, and appends it to
+    /// the log. Players get audio, video, and data that is in AMF0 and begins with its name, such
+    /// as `onMetaData`; other messages are ignored, and so are all while there is no publisher.
+    pub fn push(&mut self, message: &Message) {
+        if let Some(publication) = &mut self.publication {
+            publication.push(message, &mut self.log);
+        }
+    }
+
+    /// The frames for players.
+    pub fn log(&self) -> &FrameLog {
+        &self.log
+    }
+
+    /// Whether the stream has a publisher.
+    pub fn is_publishing(&self) -> bool {
+        self.publication.is_some()
+    }
+
+    /// Since when the stream has had its publisher.
+    pub fn published_since(&self) -> Option<Instant> {
+        self.publication.as_ref().map(Publication::since)
+    }
+}
