@@ -9,7 +9,7 @@ use crate::time::Ticks;
 /// frame starts where the samples before it end, and RTMP's time only steers:
 ///
 /// - Up to [`ROUNDING`](Self::ROUNDING) apart, the count is right: that much is rounding.
-/// - Beyond it the count is drawn towards RTMP's time by a small part of the distance at each frame.
+/// - Beyond it, each frame draws the count towards RTMP's time by a small part of the distance.
 ///   This follows an encoder whose sample clock and timestamps drift apart, or whose timestamps
 ///   jitter, without a step that can be heard.
 /// - Later than the count by more than [`GAP`](Self::GAP), frames were lost, or the encoder paused:

@@ -220,7 +220,13 @@ mod tests {
     use crate::codec::bits;
 
     /// From ffmpeg 5.1, libx264: 1920x1080 High.
-    const HIGH: &[u8] = b"\x67\x64\x00\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\x00\x00\x03\x00\x04\x00\x00\x03\x00\xf0\x3c\x60\xc6\x58";
+    const HIGH: &str = "67640028acd940780227e5c044000003000400000300f03c60c658";
+
+    fn hex(digits: &str) -> Vec<u8> {
+        let digits: Vec<_> =
+            digits.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
 
     /// The bytes of the binary digits in `digits`, filled up with ones.
     fn bytes(digits: &str) -> Vec<u8> {
@@ -251,27 +257,47 @@ mod tests {
 
     #[test]
     fn sets_of_x264() {
-        for (nal, (width, height, rate)) in [
-            // 640x360 Baseline, 25 frames a second.
-            (&b"\x67\x42\xc0\x1e\xd9\x00\xa0\x2f\xf9\x70\x11\x00\x00\x03\x00\x01\x00\x00\x03\x00\x32\x0f\x16\x2e\x48"[..], (640, 360, Some((25, 1)))),
-            // 1920x1080 High.
-            (&b"\x67\x64\x00\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\x00\x00\x03\x00\x04\x00\x00\x03\x00\xf0\x3c\x60\xc6\x58"[..], (1920, 1080, Some((30, 1)))),
-            // 1920x1080 High, interlaced.
-            (&b"\x67\x64\x00\x28\xac\xd9\x40\x78\x04\x4f\xde\x02\x20\x00\x00\x03\x00\x20\x00\x00\x06\x43\xe2\xc5\xb2\xc0"[..], (1920, 1080, Some((25, 1)))),
-            // 1280x720 High 4:2:2.
-            (&b"\x67\x7a\x00\x1f\xbc\xd9\x40\x50\x05\xbb\x01\x10\x00\x00\x3e\x90\x00\x0e\xa6\x00\xf1\x83\x19\x60"[..], (1280, 720, Some((30_000, 1001)))),
-            // 426x242 High 4:4:4 Predictive.
-            (&b"\x67\xf4\x00\x15\x91\x9b\x28\x36\x10\xf3\xc7\xe0\x22\x00\x00\x03\x00\x02\x00\x00\x03\x00\x60\x1e\x2c\x5b\x2c"[..], (426, 242, Some((24, 1)))),
-            // 322x242 High, monochrome.
-            (&b"\x67\x64\x00\x0c\xf3\x65\x05\x42\x1e\x3e\x3f\x01\x6c\x80\x00\x00\x03\x00\x80\x00\x00\x0a\x07\x8a\x14\xcb"[..], (322, 242, Some((10, 1)))),
-            // 320x240 High 10.
-            (&b"\x67\x6e\x00\x0c\xa6\xcd\x94\x14\x1f\xb0\x11\x00\x00\x03\x00\x01\x00\x00\x03\x00\x14\x0f\x14\x29\x96"[..], (320, 240, Some((10, 1)))),
-            // 320x240 High, sample aspect ratio 4:3.
-            (&b"\x67\x64\x00\x0c\xac\xd9\x41\x41\xfb\x0e\x10\x00\x00\x03\x00\x10\x00\x00\x03\x01\x40\xf1\x42\x99\x60"[..], (320, 240, Some((10, 1)))),
+        for (name, nal, (width, height, rate)) in [
+            (
+                "640x360 Baseline",
+                "6742c01ed900a02ff97011000003000100000300320f162e48",
+                (640, 360, Some((25, 1))),
+            ),
+            ("1920x1080 High", HIGH, (1920, 1080, Some((30, 1)))),
+            (
+                "1920x1080 High, interlaced",
+                "67640028acd94078044fde0220000003002000000643e2c5b2c0",
+                (1920, 1080, Some((25, 1))),
+            ),
+            (
+                "1280x720 High 4:2:2",
+                "677a001fbcd9405005bb011000003e90000ea600f1831960",
+                (1280, 720, Some((30_000, 1001))),
+            ),
+            (
+                "426x242 High 4:4:4 Predictive",
+                "67f40015919b283610f3c7e022000003000200000300601e2c5b2c",
+                (426, 242, Some((24, 1))),
+            ),
+            (
+                "322x242 High, monochrome",
+                "6764000cf36505421e3e3f016c80000003008000000a078a14cb",
+                (322, 242, Some((10, 1))),
+            ),
+            (
+                "320x240 High 10",
+                "676e000ca6cd94141fb011000003000100000300140f142996",
+                (320, 240, Some((10, 1))),
+            ),
+            (
+                "320x240 High, sample aspect ratio 4:3",
+                "6764000cacd94141fb0e1000000300100000030140f1429960",
+                (320, 240, Some((10, 1))),
+            ),
         ] {
             let rate = rate.map(|(numerator, denominator)| FrameRate { numerator, denominator });
             let expected = Sps { width, height, frame_rate: rate };
-            assert_eq!(Sps::parse(nal), Ok(expected), "{nal:x?}");
+            assert_eq!(Sps::parse(&hex(nal)), Ok(expected), "{name}");
         }
     }
 
@@ -328,8 +354,9 @@ mod tests {
 
     #[test]
     fn a_set_cut_anywhere_is_an_error_or_lacks_the_frame_rate() {
-        for end in 0..HIGH.len() {
-            match Sps::parse(&HIGH[..end]) {
+        let high = hex(HIGH);
+        for end in 0..high.len() {
+            match Sps::parse(&high[..end]) {
                 Ok(sps) => assert_eq!((sps.width, sps.height), (1920, 1080)),
                 Err(error) if end == 0 => assert_eq!(error, Error::NotSps),
                 Err(error) => assert_eq!(error, Error::Bits(bits::Error::Truncated)),
