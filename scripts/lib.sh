@@ -48,3 +48,11 @@ cargo_target() {
         *) echo "$target/nginx-$1" ;;
     esac
 }
+
+# Usage: npm_ci PACKAGE DIRECTORY   Installs what PACKAGE's lock file pins, in DIRECTORY.
+npm_ci() {
+    mkdir -p "$2"
+    cp "$1/package.json" "$1/package-lock.json" "$2/"
+    npm ci --prefix "$2" --silent --no-audit --no-fund ||
+        die "npm could not install what $1/package-lock.json names" "check the network to the npm registry"
+}
