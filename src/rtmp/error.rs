@@ -1,5 +1,8 @@
 //! Errors of the protocol, by whose fault they are.
 
+use std::time::Duration;
+
+use super::MessageType;
 use crate::amf0;
 
 /// Why a session has to end.
@@ -44,6 +47,28 @@ pub enum Limit {
         /// The limit, in bytes.
         max: u32,
     },
+    /// The length of a name, query or URL.
+    #[error("{what} of {length} bytes is longer than {max}")]
+    Text {
+        /// What is too long.
+        what: &'static str,
+        /// Its length, in bytes.
+        length: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// `timeout`.
+    #[error("no connect command within timeout {0:?}")]
+    ConnectTimeout(Duration),
+    /// How long a server may take to start a stream.
+    #[error("stream was not started within {0:?}")]
+    StartTimeout(Duration),
+    /// `ping_timeout`.
+    #[error("no sign of life within ping_timeout {0:?} of a ping")]
+    PingTimeout(Duration),
+    /// `busy`.
+    #[error("busy is on, but nothing was received within ping {0:?}")]
+    Busy(Duration),
 }
 
 /// How the peer broke the protocol.
@@ -70,9 +95,37 @@ pub enum PeerMisbehaved {
         /// The chunk stream id.
         csid: u32,
     },
-    /// A payload that is not AMF0.
+    /// A command is not AMF0.
     #[error(transparent)]
     Amf0(#[from] amf0::Error),
+    /// A part of an aggregate message does not fit in it.
+    #[error("aggregate message is cut short")]
+    AggregateTruncated,
+    /// A control message is shorter than its type needs.
+    #[error("control message of type {0:?} is cut short")]
+    ControlTruncated(MessageType),
+    /// Another command came before `connect`.
+    #[error("command before connect")]
+    CommandBeforeConnect,
+    /// `connect` came again.
+    #[error("second connect")]
+    SecondConnect,
+    /// A command lacks an argument, or it is of the wrong type or empty.
+    #[error("{command}: no {what}")]
+    MissingArgument {
+        /// The command.
+        command: &'static str,
+        /// The argument.
+        what: &'static str,
+    },
+    /// A control character where text is expected.
+    #[error("{command}: control character in {what}")]
+    ControlCharacter {
+        /// The command.
+        command: &'static str,
+        /// The argument.
+        what: &'static str,
+    },
 }
 
 /// What the peer asked for and this server does not do.
