@@ -1,1 +1,39 @@
 //! All contact with nginx, the clock, sockets, files and processes; all `unsafe` code.
+//!
+//! nginx calls in at four places: [`modules`] (the tables it reads when it loads the module),
+//! [`conf`] (the directives of `rtmp {}`), [`server`] (events of connections) and [`worker`]
+//! (a process starts or ends). Every such entry runs under [`guard`].
+
+mod conf;
+mod connection;
+mod event;
+mod fanout;
+mod hls_cleanup;
+mod log;
+mod modules;
+mod packager;
+mod peer;
+mod proxy_protocol;
+mod server;
+mod storage;
+mod worker;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs what nginx called us for. A panic is a bug of ours: it is logged and ends in
+/// `on_panic`'s answer instead of unwinding into C.
+fn guard<T>(entry: impl FnOnce() -> T, on_panic: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(entry)).unwrap_or_else(|panic| {
+        log::cycle(log::Level::Alert, format_args!("bug: panicked: {}", panic_text(&*panic)));
+        on_panic()
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

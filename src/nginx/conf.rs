@@ -1,0 +1,204 @@
+//! The configuration: `rtmp { server { application NAME { } } }`.
+//!
+//! nginx parses each block with the directives in scope (`directive`, one table a feature) into a
+//! [`Block`] of optional settings. When `rtmp {}` ends, every application inherits what it left
+//! unset from its server, and the server from `rtmp {}`; from then on only the results are used:
+//! [`Server`] and [`Application`], shared by the sessions that run under them.
+
+mod core;
+mod directive;
+mod hls;
+mod listen;
+mod live;
+mod parse;
+
+use std::collections::HashSet;
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nginx_sys::{ngx_command_t, ngx_conf_t};
+
+use self::core::CoreSettings;
+use self::directive::Level;
+use self::hls::HlsSettings;
+use self::listen::Listen;
+use self::live::LiveSettings;
+use super::hls_cleanup;
+use crate::live::StreamConfig;
+use crate::package::HlsConfig;
+use crate::rtmp::session::SessionConfig;
+
+pub(super) use self::directive::{COMMANDS, Conf, Failure, check};
+pub(super) use self::listen::{Endpoint, Listener};
+
+/// What an `rtmp {}`, `server {}` or `application {}` block says.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// The application's name; empty for the other blocks.
+    name: String,
+    /// The addresses of a server.
+    listens: Vec<Listen>,
+    settings: Settings,
+    /// The servers of `rtmp {}`, the applications of a server.
+    children: Vec<Self>,
+}
+
+/// What may be set at every level. A feature adds a field here and a table in `directive`.
+#[derive(Debug, Default)]
+struct Settings {
+    core: CoreSettings,
+    live: LiveSettings,
+    hls: HlsSettings,
+}
+
+impl Settings {
+    /// Takes what is unset from the enclosing block.
+    fn inherit(&mut self, parent: &Self) {
+        self.core.inherit(&parent.core);
+        self.live.inherit(&parent.live);
+        self.hls.inherit(&parent.hls);
+    }
+}
+
+/// Declares a feature's settings: each is unset, or set by this block, or inherited.
+macro_rules! settings {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(in crate::nginx::conf) struct $name {
+            $($(#[$field_doc])* pub(in crate::nginx::conf) $field: Option<$type>,)*
+        }
+
+        impl $name {
+            pub(in crate::nginx::conf) fn inherit(&mut self, parent: &Self) {
+                $(if self.$field.is_none() {
+                    self.$field.clone_from(&parent.$field);
+                })*
+            }
+        }
+    };
+}
+use settings;
+
+/// A server as its sessions see it.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// The protocol's limits and timers.
+    pub(super) session: Arc<SessionConfig>,
+    /// How long a peer may take none of what we send.
+    pub(super) send_timeout: Duration,
+    applications: Vec<Arc<Application>>,
+}
+
+impl Server {
+    /// The application that a client names when it connects.
+    pub(super) fn application(&self, name: &str) -> Option<&Arc<Application>> {
+        self.applications.iter().find(|application| application.name == name)
+    }
+}
+
+/// An application as its streams see it.
+#[derive(Debug)]
+pub(super) struct Application {
+    pub(super) name: String,
+    /// Whether what is published can be played.
+    pub(super) live: bool,
+    pub(super) stream: Arc<StreamConfig>,
+    pub(super) hls: Option<Arc<HlsConfig>>,
+}
+
+/// The directive `rtmp`, which nginx knows outside all blocks.
+pub(super) static mut RTMP_COMMANDS: [ngx_command_t; 2] =
+    [directive::block_command(c"rtmp", set_rtmp), ngx_command_t::empty()];
+
+/// Sets up everything that `rtmp {}` asks for. `slot` is the core module's place in the cycle.
+extern "C" fn set_rtmp(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut std::ffi::c_void,
+) -> *mut c_char {
+    directive::answer(cf, |conf| {
+        // SAFETY: nginx gives a main directive the address of its module's pointer in the cycle.
+        let slot = unsafe { &mut *slot.cast::<*mut Block>() };
+        if !slot.is_null() {
+            return Err(Failure::duplicate());
+        }
+        let main = conf.keep(Block::default());
+        *slot = main;
+        // SAFETY: `keep` gives a valid pointer, and nothing else has it yet.
+        let main = unsafe { &mut *main };
+        conf.parse_block(Level::Main, main)?;
+        finish(conf, main)
+    })
+}
+
+/// `server { }` in `rtmp {}`.
+fn set_server(conf: &mut Conf, main: &mut Block) -> Result<(), Failure> {
+    let mut server = Block::default();
+    conf.parse_block(Level::Server, &mut server)?;
+    main.children.push(server);
+    Ok(())
+}
+
+/// `application NAME { }` in `server {}`.
+fn set_application(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
+    let name = conf.text(1)?.to_owned();
+    if server.children.iter().any(|application| application.name == name) {
+        conf.warn(format_args!("application \"{name}\" is defined twice, the first one is used"));
+    }
+    let mut application = Block { name, ..Block::default() };
+    conf.parse_block(Level::Application, &mut application)?;
+    // These two govern the chunks of a connection, which has no application until it connects,
+    // so an application's value is its server's, as in the C module.
+    let (of_server, of_application) = (&mut server.settings.core, &application.settings.core);
+    of_server.play_time_fix = of_application.play_time_fix.or(of_server.play_time_fix);
+    of_server.publish_time_fix = of_application.publish_time_fix.or(of_server.publish_time_fix);
+    server.children.push(application);
+    Ok(())
+}
+
+/// Inherits, listens, and registers directories.
+fn finish(conf: &mut Conf, main: &mut Block) -> Result<(), Failure> {
+    let mut listens = Vec::new();
+    let mut directories = hls_cleanup::Directories::default();
+    for block in &mut main.children {
+        block.settings.inherit(&main.settings);
+        for application in &mut block.children {
+            application.settings.inherit(&block.settings);
+            application.settings.hls.register(&mut directories);
+        }
+        let server = Arc::new(resolve_server(block));
+        listens.extend(block.listens.drain(..).map(|listen| (listen, Arc::clone(&server))));
+    }
+    listen::check_duplicates(&listens)?;
+    if !directories.is_empty() {
+        conf.use_threads()?;
+    }
+    directories.add_paths(conf)?;
+    listen::add_listeners(conf, listens)
+}
+
+fn resolve_server(block: &Block) -> Server {
+    let mut names = HashSet::new();
+    Server {
+        session: Arc::new(block.settings.core.session_config()),
+        send_timeout: block.settings.core.timeout(),
+        applications: block
+            .children
+            .iter()
+            .filter(|application| names.insert(application.name.as_str()))
+            .map(|application| Arc::new(resolve_application(application)))
+            .collect(),
+    }
+}
+
+fn resolve_application(block: &Block) -> Application {
+    let settings = &block.settings;
+    Application {
+        name: block.name.clone(),
+        live: settings.live.is_on(),
+        stream: Arc::new(settings.live.stream_config(&settings.core)),
+        hls: settings.hls.config().map(Arc::new),
+    }
+}

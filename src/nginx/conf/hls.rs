@@ -1,0 +1,81 @@
+//! Directives of HLS.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::directive::{Directive, EVERYWHERE, Setter};
+use super::settings;
+use crate::nginx::hls_cleanup::Directories;
+use crate::package::HlsConfig;
+
+settings! {
+    /// Settings of HLS.
+    HlsSettings {
+        hls: bool,
+        path: PathBuf,
+        fragment: Duration,
+        playlist_length: Duration,
+        nested: bool,
+        cleanup: bool,
+    }
+}
+
+pub(super) const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: c"hls",
+        levels: EVERYWHERE,
+        setter: Setter::Flag(|settings| &mut settings.hls.hls),
+    },
+    Directive {
+        name: c"hls_path",
+        levels: EVERYWHERE,
+        setter: Setter::Path(|settings| &mut settings.hls.path),
+    },
+    Directive {
+        name: c"hls_fragment",
+        levels: EVERYWHERE,
+        setter: Setter::Time(|settings| &mut settings.hls.fragment),
+    },
+    Directive {
+        name: c"hls_playlist_length",
+        levels: EVERYWHERE,
+        setter: Setter::Time(|settings| &mut settings.hls.playlist_length),
+    },
+    Directive {
+        name: c"hls_nested",
+        levels: EVERYWHERE,
+        setter: Setter::Flag(|settings| &mut settings.hls.nested),
+    },
+    Directive {
+        name: c"hls_cleanup",
+        levels: EVERYWHERE,
+        setter: Setter::Flag(|settings| &mut settings.hls.cleanup),
+    },
+];
+
+impl HlsSettings {
+    /// The packager's settings, if HLS is on and has a path.
+    pub(super) fn config(&self) -> Option<HlsConfig> {
+        let path = self.path.clone().filter(|_| self.hls == Some(true))?;
+        let fragment = self.fragment.unwrap_or(Duration::from_secs(5));
+        Some(HlsConfig {
+            path,
+            fragment,
+            max_fragment: fragment * 10,
+            playlist_length: self.playlist_length(),
+            nested: self.nested.unwrap_or(false),
+        })
+    }
+
+    /// Notes the directory that must exist, and what to remove from it.
+    pub(super) fn register(&self, directories: &mut Directories) {
+        if let Some(config) = self.config() {
+            let cleanup = self.cleanup.unwrap_or(true).then_some(config.playlist_length);
+            directories.add(config.path, cleanup);
+        }
+    }
+
+    fn playlist_length(&self) -> Duration {
+        self.playlist_length.unwrap_or(Duration::from_secs(30))
+    }
+}

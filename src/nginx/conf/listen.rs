@@ -1,0 +1,284 @@
+//! The directive `listen`, and the sockets that nginx opens for it.
+
+use std::mem;
+use std::net::IpAddr;
+
+use std::sync::Arc;
+
+use nginx_sys::{
+    NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_create_listening, ngx_int_t, ngx_listening_t,
+    ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
+};
+
+use super::directive::{Conf, Failure};
+use super::{Block, Server};
+use crate::nginx::{connection, server};
+
+/// RTMP's registered port.
+const DEFAULT_PORT: u16 = 1935;
+
+/// Bytes of a connection's pool: nginx puts its log, its addresses and its text there.
+const POOL_SIZE: usize = 512;
+
+/// One address of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Listen {
+    /// As nginx prints it.
+    text: String,
+    /// A `sockaddr` in the cycle's pool.
+    sockaddr: ngx_addr_t,
+    options: Options,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Options {
+    /// A socket of its own, though a wildcard socket has the same port.
+    bind: bool,
+    ipv6only: Option<bool>,
+    keepalive: Option<KeepAlive>,
+    proxy_protocol: bool,
+}
+
+/// `so_keepalive`; times in seconds, 0 for the system's.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeepAlive {
+    on: bool,
+    idle: i32,
+    interval: i32,
+    count: i32,
+}
+
+/// `listen ADDRESS[:PORT] | PORT | unix:PATH [bind] [ipv6only=on|off] [so_keepalive=...]
+/// [proxy_protocol]`
+pub(super) fn set_listen(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
+    let mut options = Options::default();
+    for index in 2..conf.words() {
+        options.set(conf.text(index)?)?;
+    }
+    let addresses = resolve(conf)?;
+    server.listens.extend(addresses.iter().map(|address| Listen {
+        text: address.name.to_string(),
+        sockaddr: *address,
+        options,
+    }));
+    Ok(())
+}
+
+/// The addresses that the first argument stands for; a host name may have several.
+fn resolve(conf: &mut Conf) -> Result<Vec<ngx_addr_t>, Failure> {
+    let text = conf.text(1)?.to_owned();
+    // SAFETY: all-zero is what nginx starts from (ngx_memzero).
+    let mut url: ngx_url_t = unsafe { mem::zeroed() };
+    url.url = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    url.default_port = DEFAULT_PORT;
+    url.set_listen(1);
+    let pool = conf.raw().pool;
+    // SAFETY: the pool is the configuration's; the text outlives the call, and nginx copies what
+    // it keeps of it.
+    if unsafe { ngx_parse_url(pool, &raw mut url) } != NGX_OK as ngx_int_t {
+        let reason = if url.err.is_null() {
+            "not an address".to_owned()
+        } else {
+            // SAFETY: `err` is a C string.
+            unsafe { std::ffi::CStr::from_ptr(url.err) }.to_string_lossy().into_owned()
+        };
+        return Err(format!(
+            "has the address \"{text}\": {reason}; it must be PORT, ADDRESS:PORT or unix:PATH"
+        )
+        .into());
+    }
+    // SAFETY: nginx gives `naddrs` addresses.
+    Ok(unsafe { std::slice::from_raw_parts(url.addrs, url.naddrs) }.to_vec())
+}
+
+impl Options {
+    fn set(&mut self, parameter: &str) -> Result<(), Failure> {
+        match parameter.split_once('=').unwrap_or((parameter, "")) {
+            ("bind", "") => self.bind = true,
+            ("proxy_protocol", "") => self.proxy_protocol = true,
+            ("ipv6only", "on") => (self.bind, self.ipv6only) = (true, Some(true)),
+            ("ipv6only", "off") => (self.bind, self.ipv6only) = (true, Some(false)),
+            ("so_keepalive", value) => {
+                (self.bind, self.keepalive) = (true, Some(KeepAlive::parse(value)?));
+            }
+            _ => {
+                return Err(format!(
+                    "has the invalid parameter \"{parameter}\", the parameters are bind, \
+                     ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT] and \
+                     proxy_protocol"
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KeepAlive {
+    fn parse(value: &str) -> Result<Self, Failure> {
+        let invalid = || -> Failure {
+            format!(
+                "has the invalid so_keepalive value \"{value}\", it must be on, off or \
+                 [IDLE]:[INTERVAL]:[COUNT]"
+            )
+            .into()
+        };
+        match value {
+            "on" => Ok(Self { on: true, ..Self::default() }),
+            "off" => Ok(Self::default()),
+            _ => {
+                let mut fields = value.split(':');
+                let (Some(idle), Some(interval), Some(count), None) =
+                    (fields.next(), fields.next(), fields.next(), fields.next())
+                else {
+                    return Err(invalid());
+                };
+                let count = match count {
+                    "" => 0,
+                    count => count.parse().ok().filter(|&n| n > 0).ok_or_else(invalid)?,
+                };
+                let seconds = |text| keepalive_seconds(text).ok_or_else(invalid);
+                let parsed =
+                    Self { on: true, idle: seconds(idle)?, interval: seconds(interval)?, count };
+                if value == "::" { Err(invalid()) } else { Ok(parsed) }
+            }
+        }
+    }
+}
+
+fn keepalive_seconds(text: &str) -> Option<i32> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let mut value = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    // SAFETY: ngx_parse_time only reads the string.
+    i32::try_from(unsafe { ngx_parse_time(&raw mut value, 1) }).ok().filter(|&n| n > 0)
+}
+
+/// The servers behind one listening socket.
+#[derive(Debug)]
+pub(in crate::nginx) struct Listener {
+    /// The address the socket is bound to.
+    bound: Endpoint,
+    /// Addresses of the same port that the bound wildcard covers.
+    covered: Vec<(IpAddr, Endpoint)>,
+}
+
+/// An address as a connection to it sees it.
+#[derive(Clone, Debug)]
+pub(in crate::nginx) struct Endpoint {
+    pub(in crate::nginx) server: Arc<Server>,
+    pub(in crate::nginx) text: String,
+    pub(in crate::nginx) proxy_protocol: bool,
+}
+
+impl Listener {
+    /// The endpoint of a connection. `local` finds out its local address, which costs a system
+    /// call, so it is only called where that decides.
+    pub(in crate::nginx) fn endpoint(&self, local: impl FnOnce() -> Option<IpAddr>) -> &Endpoint {
+        if self.covered.is_empty() {
+            return &self.bound;
+        }
+        let local = local();
+        self.covered
+            .iter()
+            .find(|(address, _)| Some(*address) == local)
+            .map_or(&self.bound, |(_, endpoint)| endpoint)
+    }
+}
+
+pub(super) fn check_duplicates(listens: &[(Listen, Arc<Server>)]) -> Result<(), Failure> {
+    for (index, (listen, _)) in listens.iter().enumerate() {
+        if listens[..index].iter().any(|(other, _)| other.text == listen.text) {
+            return Err(format!("has two servers that listen on {}", listen.text).into());
+        }
+    }
+    Ok(())
+}
+
+/// Gives nginx the sockets to open. Where a wildcard address has the port, the other addresses of
+/// that port share its socket unless they ask for their own, as two sockets cannot have one port.
+pub(super) fn add_listeners(
+    conf: &mut Conf,
+    listens: Vec<(Listen, Arc<Server>)>,
+) -> Result<(), Failure> {
+    let covers = |wildcard: &Listen, other: &Listen| {
+        wildcard.is_wildcard()
+            && !other.is_wildcard()
+            && !other.options.bind
+            && wildcard.family_and_port() == other.family_and_port()
+    };
+    for (listen, server) in &listens {
+        if listens.iter().any(|(other, _)| covers(other, listen)) {
+            continue;
+        }
+        let covered = listens
+            .iter()
+            .filter(|(other, _)| covers(listen, other))
+            .filter_map(|(other, server)| Some((other.ip()?, other.endpoint(server))))
+            .collect();
+        listen.open(conf, Listener { bound: listen.endpoint(server), covered })?;
+    }
+    Ok(())
+}
+
+impl Listen {
+    fn endpoint(&self, server: &Arc<Server>) -> Endpoint {
+        Endpoint {
+            server: Arc::clone(server),
+            text: self.text.clone(),
+            proxy_protocol: self.options.proxy_protocol,
+        }
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        // SAFETY: nginx resolved the address.
+        unsafe { connection::ip_of(self.sockaddr.sockaddr) }
+    }
+
+    fn is_wildcard(&self) -> bool {
+        self.ip().is_some_and(|ip| ip.is_unspecified())
+    }
+
+    fn family_and_port(&self) -> Option<(bool, u16)> {
+        // SAFETY: nginx resolved the address.
+        let port = unsafe { nginx_sys::ngx_inet_get_port(self.sockaddr.sockaddr) };
+        self.ip().map(|ip| (ip.is_ipv4(), port))
+    }
+
+    fn open(&self, conf: &mut Conf, listener: Listener) -> Result<(), Failure> {
+        let listener = conf.keep(listener);
+        let raw = &raw mut *conf.raw();
+        // SAFETY: the address is nginx's own.
+        let ls =
+            unsafe { ngx_create_listening(raw, self.sockaddr.sockaddr, self.sockaddr.socklen) };
+        // SAFETY: null or a new element of the cycle's array.
+        let Some(ls) = (unsafe { ls.as_mut() }) else {
+            return Err("is out of memory".to_owned().into());
+        };
+        ls.handler = Some(server::accept);
+        ls.servers = listener.cast();
+        ls.pool_size = POOL_SIZE;
+        // SAFETY: the cycle is there while a configuration is parsed.
+        ls.logp = unsafe { &raw mut (*(*raw).cycle).new_log };
+        ls.log.data = (&raw mut ls.addr_text).cast();
+        ls.log.handler = Some(ngx_accept_log_error);
+        ls.set_addr_ntop(1);
+        ls.set_wildcard(self.is_wildcard().into());
+        ls.set_ipv6only(self.options.ipv6only.unwrap_or(true).into());
+        if let Some(keepalive) = self.options.keepalive {
+            keepalive.apply(ls);
+        }
+        Ok(())
+    }
+}
+
+impl KeepAlive {
+    fn apply(self, ls: &mut ngx_listening_t) {
+        // nginx: 1 sets the option, 2 clears it, 0 leaves the system's default.
+        ls.set_keepalive(if self.on { 1 } else { 2 });
+        ls.keepidle = self.idle;
+        ls.keepintvl = self.interval;
+        ls.keepcnt = self.count;
+    }
+}

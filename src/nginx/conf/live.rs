@@ -1,0 +1,57 @@
+//! Directives of live streams.
+
+use super::core::CoreSettings;
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
+use super::{Block, settings};
+use crate::live::{Bound, LogLimits, Meta, StreamConfig};
+
+settings! {
+    /// Settings of live streams.
+    LiveSettings {
+        live: bool,
+        meta: Meta,
+    }
+}
+
+pub(super) const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: c"live",
+        levels: EVERYWHERE,
+        setter: Setter::Flag(|settings| &mut settings.live.live),
+    },
+    Directive { name: c"meta", levels: EVERYWHERE, setter: Setter::Argument(set_meta) },
+];
+
+fn set_meta(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let meta = match conf.text(1)? {
+        "on" => Meta::On,
+        "off" => Meta::Off,
+        "copy" => Meta::Copy,
+        other => {
+            return Err(format!(
+                "has the invalid value \"{other}\", it must be \"on\", \"off\" or \"copy\""
+            )
+            .into());
+        }
+    };
+    match block.settings.live.meta.replace(meta) {
+        None => Ok(()),
+        Some(_) => Err(Failure::duplicate()),
+    }
+}
+
+impl LiveSettings {
+    pub(super) fn is_on(&self) -> bool {
+        self.live.unwrap_or(false)
+    }
+
+    pub(super) fn stream_config(&self, core: &CoreSettings) -> StreamConfig {
+        let limits = LogLimits::default();
+        let lag = Bound { frames: core.out_queue(), ..limits.lag };
+        StreamConfig {
+            framing: core.framing(),
+            meta: self.meta.unwrap_or(Meta::On),
+            limits: LogLimits { lag, ..limits },
+        }
+    }
+}

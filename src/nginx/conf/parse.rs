@@ -1,0 +1,46 @@
+//! The values of directives, in nginx's notations. Errors end the sentence
+//! `"NAME" directive ... in FILE:LINE`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use nginx_sys::{NGX_ERROR, ngx_parse_size, ngx_parse_time, ngx_str_t};
+
+pub(super) fn flag(value: &ngx_str_t) -> Result<bool, String> {
+    match value.as_bytes() {
+        b"on" => Ok(true),
+        b"off" => Ok(false),
+        _ => Err(format!("has the invalid value \"{value}\", it must be \"on\" or \"off\"")),
+    }
+}
+
+/// A time in nginx's units; a bare number is seconds.
+pub(super) fn time(value: &ngx_str_t) -> Result<Duration, String> {
+    // SAFETY: ngx_parse_time only reads the string.
+    let millis = unsafe { ngx_parse_time((&raw const *value).cast_mut(), 0) };
+    u64::try_from(millis).map(Duration::from_millis).map_err(|_| {
+        format!("has the invalid value \"{value}\", it must be a time such as 500ms, 10s or 1m")
+    })
+}
+
+pub(super) fn number(value: &ngx_str_t, range: &RangeInclusive<u32>) -> Result<u32, String> {
+    value.to_str().ok().and_then(|text| text.parse().ok()).filter(|n| range.contains(n)).ok_or_else(
+        || {
+            let (least, most) = range.clone().into_inner();
+            format!("has the invalid value \"{value}\", it must be a number from {least} to {most}")
+        },
+    )
+}
+
+pub(super) fn size(value: &ngx_str_t, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    // SAFETY: ngx_parse_size only reads the string.
+    let size = unsafe { ngx_parse_size((&raw const *value).cast_mut()) };
+    if size == NGX_ERROR as isize as _ || !range.contains(&(size as usize)) {
+        let (least, most) = range.clone().into_inner();
+        return Err(format!(
+            "has the invalid value \"{value}\", it must be a size such as 512, 64k or 1m, from \
+             {least} to {most}"
+        ));
+    }
+    Ok(size as usize)
+}

@@ -1,0 +1,231 @@
+//! A connection that nginx accepted.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ptr::{self, NonNull};
+
+use nginx_sys::{
+    NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_local_sockaddr,
+    ngx_connection_t, ngx_destroy_pool, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t,
+    ngx_tcp_nodelay, sockaddr,
+};
+
+use super::conf::{Endpoint, Listener};
+use super::event;
+use super::log::{self, Level};
+use crate::time::Instant;
+
+/// Most slices of one gathered send; nginx's own limit for one writev (NGX_IOVS_PREALLOCATE).
+pub(super) const MAX_SLICES: usize = 64;
+
+/// A connection, closed when dropped.
+pub(super) struct Connection(NonNull<ngx_connection_t>);
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    Bytes(usize),
+    /// Nothing now; an event tells when there is more.
+    Again,
+    /// The peer sends no more.
+    Eof,
+    /// nginx has logged why.
+    Error,
+}
+
+/// The connection is broken; nginx has logged why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broken;
+
+impl Connection {
+    /// # Safety
+    ///
+    /// `c` is a connection that was just accepted and that nobody else closes.
+    pub(super) unsafe fn from_raw(c: NonNull<ngx_connection_t>) -> Self {
+        Self(c)
+    }
+
+    pub(super) fn raw(&mut self) -> &mut ngx_connection_t {
+        // SAFETY: it is open until it is dropped, and this is its only owner.
+        unsafe { self.0.as_mut() }
+    }
+
+    fn get(&self) -> &ngx_connection_t {
+        // SAFETY: as for `raw`.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// What the peer connected to.
+    pub(super) fn endpoint(&mut self) -> Endpoint {
+        // SAFETY: every socket with our handler has a listener in the cycle's pool, which outlives
+        // the accepting.
+        let listener = unsafe { &*(*self.raw().listening).servers.cast::<Listener>() };
+        listener.endpoint(|| self.local_ip()).clone()
+    }
+
+    /// The peer's address as nginx prints it, without the port.
+    pub(super) fn client(&self) -> String {
+        self.get().addr_text.to_string()
+    }
+
+    /// The address the peer connected to.
+    fn local_ip(&mut self) -> Option<IpAddr> {
+        let c = &raw mut *self.raw();
+        // SAFETY: nginx fills in the connection's local address.
+        unsafe {
+            let found = ngx_connection_local_sockaddr(c, ptr::null_mut(), 0);
+            if found == NGX_OK as ngx_int_t { ip_of((*c).local_sockaddr) } else { None }
+        }
+    }
+
+    /// Sends small writes at once: they are gathered here already.
+    pub(super) fn set_nodelay(&mut self) -> Result<(), Broken> {
+        // SAFETY: an open connection.
+        check(unsafe { ngx_tcp_nodelay(self.raw()) })
+    }
+
+    /// Whether nginx wants it closed: `worker_shutdown_timeout` has passed.
+    pub(super) fn must_close(&self) -> bool {
+        self.get().close() != 0
+    }
+
+    pub(super) fn recv(&mut self, buffer: &mut [u8]) -> Received {
+        let c = self.raw();
+        let Some(recv) = c.recv else { return Received::Error };
+        // SAFETY: `recv` writes at most `len` bytes.
+        match unsafe { recv(c, buffer.as_mut_ptr(), buffer.len()) } {
+            0 => Received::Eof,
+            n if n > 0 => Received::Bytes(n as usize),
+            n if n == NGX_AGAIN as isize => Received::Again,
+            _ => Received::Error,
+        }
+    }
+
+    /// Whether a read may give something.
+    pub(super) fn is_readable(&self) -> bool {
+        // SAFETY: a connection has its events for as long as it lives.
+        unsafe { (*self.get().read).ready() != 0 }
+    }
+
+    /// Whether a send may take something.
+    pub(super) fn is_writable(&self) -> bool {
+        // SAFETY: a connection has its events for as long as it lives.
+        unsafe { (*self.get().write).ready() != 0 }
+    }
+
+    /// Sends the slices, at most [`MAX_SLICES`], in one call; gives how many bytes were taken.
+    pub(super) fn send(&mut self, slices: &[&[u8]]) -> Result<usize, Broken> {
+        // SAFETY: all-zero is an empty buffer and an unlinked chain (ngx_pcalloc).
+        let (mut buffers, mut links): ([ngx_buf_t; MAX_SLICES], [ngx_chain_t; MAX_SLICES]) =
+            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        let mut next = ptr::null_mut();
+        for ((slice, buffer), link) in slices.iter().zip(&mut buffers).zip(&mut links).rev() {
+            let range = slice.as_ptr_range();
+            buffer.pos = range.start.cast_mut();
+            buffer.last = range.end.cast_mut();
+            buffer.set_memory(1);
+            link.buf = buffer;
+            link.next = next;
+            next = link;
+        }
+        let c = self.raw();
+        let (sent_before, send_chain) = (c.sent, c.send_chain);
+        let Some(send_chain) = send_chain else { return Err(Broken) };
+        // SAFETY: the chain and what it points to outlive the call; nginx only reads the bytes.
+        let rest = unsafe { send_chain(c, next, 0) };
+        // NGX_CHAIN_ERROR
+        if rest.addr() == usize::MAX { Err(Broken) } else { Ok((c.sent - sent_before) as usize) }
+    }
+
+    /// Asks for an event when there is more to read.
+    pub(super) fn wait_readable(&mut self) -> Result<(), Broken> {
+        // SAFETY: an open connection's event.
+        check(unsafe { ngx_handle_read_event(self.raw().read, 0) })
+    }
+
+    /// Asks for an event when more can be sent.
+    pub(super) fn wait_writable(&mut self) -> Result<(), Broken> {
+        // SAFETY: an open connection's event.
+        check(unsafe { ngx_handle_write_event(self.raw().write, 0) })
+    }
+
+    /// Continues reading in the next turn of the event loop.
+    pub(super) fn post_read(&mut self) {
+        // SAFETY: closing a connection takes its events out of every queue.
+        unsafe { event::post_next(self.raw().read) }
+    }
+
+    /// Sets the time of the next timeout of reading.
+    pub(super) fn set_read_timer(&mut self, at: Instant) {
+        // SAFETY: closing a connection disarms its timers.
+        unsafe { event::set_timer(self.raw().read, at) }
+    }
+
+    /// Sets or clears the time by which the peer must have taken something.
+    pub(super) fn set_write_timer(&mut self, at: Option<Instant>) {
+        let event = self.raw().write;
+        // SAFETY: closing a connection disarms its timers.
+        unsafe {
+            match at {
+                Some(at) => event::set_timer(event, at),
+                None => event::clear_timer(event),
+            }
+        }
+    }
+
+    /// Whether there is a time by which the peer must have taken something.
+    pub(super) fn has_write_timer(&self) -> bool {
+        // SAFETY: a connection has its events for as long as it lives.
+        unsafe { (*self.get().write).timer_set() != 0 }
+    }
+
+    /// What log lines say is going on.
+    pub(super) fn set_action(&mut self, action: &'static CStr) {
+        // SAFETY: a connection has a log of its own.
+        unsafe { (*self.raw().log).action = action.as_ptr().cast_mut() }
+    }
+
+    pub(super) fn log(&self, level: Level, text: fmt::Arguments<'_>) {
+        // SAFETY: a connection has a log of its own.
+        unsafe { log::write(self.get().log, level, 0, text) }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let c = self.raw();
+        let pool = c.pool;
+        // SAFETY: as ngx_stream_close_connection does; the pool holds nothing of ours.
+        unsafe {
+            ngx_close_connection(c);
+            ngx_destroy_pool(pool);
+        }
+    }
+}
+
+/// The IP address of a `sockaddr`; none for unix sockets.
+///
+/// # Safety
+///
+/// `address` points to a socket address as large as its family says.
+pub(super) unsafe fn ip_of(address: *const sockaddr) -> Option<IpAddr> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match i32::from((*address).sa_family) {
+            libc::AF_INET => {
+                let address = address.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into())
+            }
+            libc::AF_INET6 => {
+                let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(Ipv6Addr::from(address.sin6_addr.s6_addr).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn check(code: ngx_int_t) -> Result<(), Broken> {
+    if code == NGX_OK as ngx_int_t { Ok(()) } else { Err(Broken) }
+}

@@ -1,0 +1,70 @@
+//! nginx's events: timers, posted events, and the clock behind them.
+
+use nginx_sys::{
+    ngx_add_timer, ngx_current_msec, ngx_del_timer, ngx_delete_posted_event, ngx_event_t,
+    ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_timeofday,
+};
+
+use crate::time::{Instant, UnixMillis};
+
+/// Monotonic time, read once a turn of the event loop.
+pub(super) fn now() -> Instant {
+    // SAFETY: nginx updates it in this thread only.
+    Instant::from_millis(unsafe { ngx_current_msec } as u64)
+}
+
+/// Wall-clock time, read once a turn of the event loop.
+pub(super) fn unix_now() -> UnixMillis {
+    let time = ngx_timeofday();
+    UnixMillis(time.sec.max(0) as u64 * 1000 + time.msec as u64)
+}
+
+/// Arms or moves an event's timer.
+///
+/// # Safety
+///
+/// `event` points to an event of a live connection, or one that outlives its timer.
+pub(super) unsafe fn set_timer(event: *mut ngx_event_t, at: Instant) {
+    let delay = at.saturating_since(now()).as_millis() as usize;
+    // SAFETY: the caller's promise.
+    unsafe { ngx_add_timer(event, delay) }
+}
+
+/// Disarms an event's timer, if it is armed.
+///
+/// # Safety
+///
+/// As for [`set_timer`].
+pub(super) unsafe fn clear_timer(event: *mut ngx_event_t) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*event).timer_set() != 0 {
+            ngx_del_timer(event);
+        }
+    }
+}
+
+/// Posts an event to the end of this turn of the event loop, once.
+///
+/// # Safety
+///
+/// `event` stays where it is until it has run.
+pub(super) unsafe fn post(event: *mut ngx_event_t) {
+    // SAFETY: the caller's promise.
+    unsafe { ngx_post_event(event, &raw mut ngx_posted_events) }
+}
+
+/// Posts an event to the next turn of the event loop, so that others have theirs first.
+///
+/// # Safety
+///
+/// As for [`post`].
+pub(super) unsafe fn post_next(event: *mut ngx_event_t) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*event).posted() != 0 {
+            ngx_delete_posted_event(event);
+        }
+        ngx_post_event(event, &raw mut ngx_posted_next_events);
+    }
+}

@@ -1,0 +1,79 @@
+//! A publisher's stream on its way to disk: messages to access units, to file operations, to the
+//! storage layer.
+
+use super::event;
+use super::storage::{OutputId, Storage};
+use crate::media::{self, Demuxer};
+use crate::package::{Hls, HlsConfig, NameError};
+use crate::rtmp::Message;
+
+/// How many different errors of one publish are reported.
+const MAX_REPORTED: usize = 8;
+
+/// The HLS output of one publish.
+pub(super) struct Packager {
+    demuxer: Demuxer,
+    hls: Hls,
+    output: OutputId,
+    reported: Vec<media::Error>,
+}
+
+impl Packager {
+    /// The output of the stream `name`.
+    ///
+    /// # Errors
+    ///
+    /// The name is no safe file name.
+    pub(super) fn new(
+        config: &HlsConfig,
+        name: &str,
+        storage: &mut Storage,
+    ) -> Result<Self, NameError> {
+        let hls = Hls::new(config, name, event::unix_now())?;
+        Ok(Self { demuxer: Demuxer::default(), hls, output: storage.open(), reported: Vec::new() })
+    }
+
+    /// Takes a message of the publisher.
+    ///
+    /// # Errors
+    ///
+    /// The message cannot be packaged, for a reason not told before.
+    pub(super) fn push(
+        &mut self,
+        message: &Message,
+        storage: &mut Storage,
+    ) -> Result<(), media::Error> {
+        if let Some(failure) = storage.take_failure(self.output) {
+            self.hls.storage_failed(&failure.lost);
+        }
+        match self.demuxer.push(message) {
+            Ok(Some(event)) => self.hls.push(event, event::unix_now()),
+            Ok(None) => {}
+            Err(error) => return self.report(error),
+        }
+        self.write(storage);
+        Ok(())
+    }
+
+    /// The publish has ended.
+    pub(super) fn finish(mut self, storage: &mut Storage) {
+        self.hls.finish();
+        self.write(storage);
+        storage.close(self.output);
+    }
+
+    fn write(&mut self, storage: &mut Storage) {
+        while let Some(op) = self.hls.poll_op() {
+            storage.push(self.output, op);
+        }
+    }
+
+    /// Passes an error on unless it is no news: most concern every message of a track.
+    fn report(&mut self, error: media::Error) -> Result<(), media::Error> {
+        if self.reported.contains(&error) || self.reported.len() == MAX_REPORTED {
+            return Ok(());
+        }
+        self.reported.push(error);
+        Err(error)
+    }
+}

@@ -1,0 +1,89 @@
+//! nginx's events of a connection: accepted, readable, writable, timed out.
+
+use std::ptr::NonNull;
+
+use nginx_sys::{ngx_connection_t, ngx_event_t};
+
+use super::connection::Connection;
+use super::peer::{End, Peer};
+use super::worker::{self, Shared};
+use super::{guard, worker::Worker};
+
+/// nginx accepted a connection.
+pub(super) unsafe extern "C" fn accept(c: *mut ngx_connection_t) {
+    let Some(raw) = NonNull::new(c) else { return };
+    guard(
+        || {
+            // SAFETY: nginx leaves it to its handler to close what it accepted.
+            let connection = unsafe { Connection::from_raw(raw) };
+            worker::with(|worker| take_in(worker, connection));
+        },
+        || (),
+    );
+}
+
+fn take_in(worker: &mut Worker, mut connection: Connection) {
+    let c = connection.raw();
+    // SAFETY: a connection has its events.
+    unsafe {
+        (*c.read).handler = Some(on_read);
+        (*c.write).handler = Some(on_write);
+    }
+    let c = &raw mut *c;
+    let id = worker.add(|id| {
+        // SAFETY: the connection lives as long as its peer. Its number is all that is kept in it,
+        // so no event can reach what is gone.
+        unsafe { (*c).data = std::ptr::without_provenance_mut(id) };
+        Peer::new(id, connection)
+    });
+    worker.run(id, Peer::start);
+}
+
+/// There is something to read, or the session's timer has fired.
+unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives an event of an open connection.
+    let timed_out = unsafe { take_timeout(event) };
+    // SAFETY: as above.
+    unsafe {
+        handle(event, |peer, shared| match timed_out {
+            true => peer.on_timeout(shared),
+            false => peer.on_readable(shared),
+        });
+    }
+}
+
+/// More can be sent, or the peer has not taken anything for too long.
+unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives an event of an open connection.
+    let timed_out = unsafe { take_timeout(event) };
+    // SAFETY: as above.
+    unsafe {
+        handle(event, |peer, shared| match timed_out {
+            true => Err(End::SendTimeout),
+            false => peer.on_writable(shared),
+        });
+    }
+}
+
+/// Whether the event is its timer's, which is reset.
+unsafe fn take_timeout(event: *mut ngx_event_t) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let timed_out = (*event).timedout() != 0;
+        (*event).set_timedout(0);
+        timed_out
+    }
+}
+
+/// Runs a session's event. A panic in it ends the session, and nothing else.
+unsafe fn handle(
+    event: *mut ngx_event_t,
+    handler: impl FnOnce(&mut Peer, &mut Shared) -> Result<(), End>,
+) {
+    // SAFETY: an event of a connection has it as its data, and the session's number is in there.
+    let id = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() };
+    guard(
+        || worker::with(|worker| worker.run(id, handler)),
+        || guard(|| worker::with(|worker| worker.finalize(id, &End::Bug)), || ()),
+    );
+}

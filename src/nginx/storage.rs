@@ -1,0 +1,202 @@
+//! Files: everything this module writes goes through here, off the event loop.
+//!
+//! An output (one HLS stream, one recording) is an ordered queue of file operations with one job
+//! of them in flight on nginx's thread pool, so a slow or stalled mount costs that output and
+//! nothing else. The queue is bounded; what an output loses by an error or past the bound, its
+//! owner learns from [`Storage::take_failure`]. Where nginx has no threads, jobs run inline.
+
+mod pool;
+mod writer;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::path::PathBuf;
+
+use slab::Slab;
+
+use self::pool::InFlight;
+use self::writer::{WriteError, Writer};
+use super::log::{self, Level};
+use crate::package::FileOp;
+
+/// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
+const MAX_QUEUED: usize = 16 << 20;
+
+/// The outputs of one worker.
+#[derive(Default)]
+pub(super) struct Storage {
+    outputs: Slab<Output>,
+}
+
+/// Names an output until it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OutputId(usize);
+
+#[derive(Default)]
+struct Output {
+    queue: VecDeque<FileOp>,
+    /// Bytes in the queue and in flight.
+    queued: usize,
+    state: State,
+    failure: Option<Failure>,
+    /// Whether the last thing that happened was a failure: then the next one is no news.
+    failing: bool,
+    closed: bool,
+}
+
+enum State {
+    Idle(Writer),
+    InFlight(InFlight),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Idle(Writer::default())
+    }
+}
+
+/// What an output lost. It goes on with the operations pushed next.
+#[derive(Debug, Default)]
+pub(super) struct Failure {
+    /// Files that did not get their final names.
+    pub(super) lost: Vec<PathBuf>,
+}
+
+/// Operations on their way through the thread pool, and how they went.
+pub(super) struct Job {
+    output: OutputId,
+    writer: Writer,
+    ops: Vec<FileOp>,
+    outcome: Result<(), WriteError>,
+}
+
+impl Job {
+    fn execute(&mut self) {
+        self.outcome = self.writer.execute(&self.ops);
+    }
+}
+
+impl Storage {
+    pub(super) fn open(&mut self) -> OutputId {
+        OutputId(self.outputs.insert(Output::default()))
+    }
+
+    /// Queues an operation of the output.
+    pub(super) fn push(&mut self, id: OutputId, op: FileOp) {
+        let output = &mut self.outputs[id.0];
+        output.queued += weight(&op);
+        output.queue.push_back(op);
+        if output.queued > MAX_QUEUED {
+            output.overflow();
+        }
+        self.start(id);
+    }
+
+    /// What the output lost since the last call.
+    pub(super) fn take_failure(&mut self, id: OutputId) -> Option<Failure> {
+        self.outputs[id.0].failure.take()
+    }
+
+    /// Ends the output, once what is queued has been executed.
+    pub(super) fn close(&mut self, id: OutputId) {
+        self.outputs[id.0].closed = true;
+        self.start(id);
+    }
+
+    /// Takes back a job that has been executed, and starts the next.
+    pub(super) fn finish(&mut self, job: Job) {
+        let id = job.output;
+        self.outputs[id.0].finish(job);
+        self.start(id);
+    }
+
+    /// Executes everything that is queued, before the process ends.
+    ///
+    /// # Safety
+    ///
+    /// nginx has ended its threads.
+    pub(super) unsafe fn drain(&mut self) {
+        for (index, mut output) in mem::take(&mut self.outputs) {
+            if let State::InFlight(in_flight) = mem::take(&mut output.state) {
+                // SAFETY: the caller's promise.
+                output.finish(unsafe { in_flight.into_job() });
+            }
+            while let Some(mut job) = output.next_job(OutputId(index)) {
+                job.execute();
+                output.finish(job);
+            }
+        }
+    }
+
+    fn start(&mut self, id: OutputId) {
+        let output = &mut self.outputs[id.0];
+        while let Some(job) = output.next_job(id) {
+            match pool::dispatch(job) {
+                Ok(in_flight) => output.state = State::InFlight(in_flight),
+                Err(mut job) => {
+                    job.execute();
+                    output.finish(job);
+                }
+            }
+        }
+        if output.closed && output.queue.is_empty() && matches!(output.state, State::Idle(_)) {
+            self.outputs.remove(id.0);
+        }
+    }
+}
+
+impl Output {
+    /// Everything that is queued, if no other job is in flight.
+    fn next_job(&mut self, output: OutputId) -> Option<Job> {
+        let State::Idle(writer) = &mut self.state else { return None };
+        if self.queue.is_empty() {
+            return None;
+        }
+        let ops = mem::take(&mut self.queue).into();
+        Some(Job { output, writer: mem::take(writer), ops, outcome: Ok(()) })
+    }
+
+    fn finish(&mut self, job: Job) {
+        self.queued -= job.ops.iter().map(weight).sum::<usize>();
+        self.state = State::Idle(job.writer);
+        match job.outcome {
+            Ok(()) => self.failing = false,
+            Err(error) => {
+                self.report(format_args!("{error}"));
+                self.lose(job.ops.into_iter().skip(error.index));
+            }
+        }
+    }
+
+    fn overflow(&mut self) {
+        let waiting = self.queued;
+        let last =
+            self.queue.back().map(|op| writer::path(op).display().to_string()).unwrap_or_default();
+        self.report(format_args!("the disk is too slow: {waiting} bytes wait, up to \"{last}\""));
+        self.lose([]);
+    }
+
+    /// Notes that `ops` and all that is queued are lost: what follows an operation relies on it.
+    fn lose(&mut self, ops: impl IntoIterator<Item = FileOp>) {
+        let failure = self.failure.get_or_insert_default();
+        let queued = self.queue.drain(..).inspect(|op| self.queued -= weight(op));
+        failure.lost.extend(ops.into_iter().chain(queued).filter_map(|op| match op {
+            FileOp::Rename { to, .. } => Some(to),
+            _ => None,
+        }));
+    }
+
+    fn report(&mut self, text: std::fmt::Arguments<'_>) {
+        if !mem::replace(&mut self.failing, true) {
+            log::cycle(Level::Error, text);
+        }
+    }
+}
+
+/// What an operation costs while it waits, in bytes; paths are not counted.
+fn weight(op: &FileOp) -> usize {
+    match op {
+        FileOp::Write { data, .. } => data.len(),
+        _ => 0,
+    }
+}
