@@ -7,11 +7,13 @@ use crate::rtmp::session::{Event, SessionConfig};
 use crate::rtmp::{Error, MessageType, PeerMisbehaved};
 
 fn media(peer: &Peer) -> Vec<(MessageType, u32, &[u8])> {
-    let media = |event| match event {
-        Event::Media(message) => (message.kind, message.timestamp, &message.payload[..]),
-        other => panic!("{other:?}"),
-    };
-    peer.events.iter().map(media).collect()
+    fn parts(event: &Event) -> (MessageType, u32, &[u8]) {
+        match event {
+            Event::Media(message) => (message.kind, message.timestamp, &message.payload),
+            other => panic!("{other:?}"),
+        }
+    }
+    peer.events.iter().map(parts).collect()
 }
 
 #[test]
