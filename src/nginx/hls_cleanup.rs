@@ -122,10 +122,11 @@ impl Cleanup {
                 // Fails while there is anything in it, which is as well.
                 let _ = fs::remove_dir(&path);
             }
-        } else if metadata.is_file() && age > self.max_age(&path) {
-            if let Err(error) = fs::remove_file(&path) {
-                report("removing", &path, &error);
-            }
+        } else if metadata.is_file()
+            && age > self.max_age(&path)
+            && let Err(error) = fs::remove_file(&path)
+        {
+            report("removing", &path, &error);
         }
     }
 

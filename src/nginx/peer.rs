@@ -52,7 +52,7 @@ pub(super) struct Peer {
 /// What the session does with a stream.
 enum Role {
     Idle,
-    Publisher { stream: StreamId, packager: Option<Packager> },
+    Publisher { stream: StreamId, packager: Option<Box<Packager>> },
     Player { stream: StreamId },
 }
 
@@ -259,13 +259,14 @@ impl Peer {
     }
 
     /// Starts packaging what is about to be published, where that is wanted.
-    fn package(&self, name: &str, shared: &mut Shared) -> Option<Packager> {
+    fn package(&self, name: &str, shared: &mut Shared) -> Option<Box<Packager>> {
         let hls = self.application.as_ref()?.hls.as_ref()?;
         Packager::new(hls, name, &mut shared.storage)
             .inspect_err(|error| {
                 self.connection.log(Level::Error, format_args!("no HLS: {error}"));
             })
             .ok()
+            .map(Box::new)
     }
 
     fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {

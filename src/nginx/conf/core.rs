@@ -109,7 +109,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 impl CoreSettings {
     /// How long a peer may take for a handshake, or to take what we send.
     pub(super) fn timeout(&self) -> Duration {
-        self.timeout.unwrap_or(SessionConfig::default().timeout)
+        self.session_config().timeout
     }
 
     /// How many messages a player may lag behind before it skips to a keyframe.
