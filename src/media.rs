@@ -2,6 +2,10 @@
 
 mod demuxer;
 mod sample_clock;
+mod tracks;
+
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::fmt;
 
@@ -12,6 +16,7 @@ use crate::flv::{self, AudioCodec, VideoCodec};
 use crate::time::Ticks;
 
 pub use demuxer::Demuxer;
+pub use tracks::{PerTrack, Tracks};
 
 /// What a [`Demuxer`] makes of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

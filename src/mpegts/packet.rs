@@ -18,13 +18,14 @@ const SYNC_BYTE: u8 = 0x47;
 #[derive(Clone, Debug)]
 pub struct PacketWriter {
     pid: u16,
-    continuity: u8,
+    /// The counter of the next packet with a payload.
+    next: u8,
 }
 
 impl PacketWriter {
     /// The writer of `pid`, 13 bits.
     pub const fn new(pid: u16) -> Self {
-        Self { pid, continuity: 0 }
+        Self { pid, next: 0 }
     }
 
     /// Writes one PES packet, or one section behind its pointer_field, as as many transport packets
@@ -60,12 +61,17 @@ impl PacketWriter {
         out.put_u8(SYNC_BYTE);
         out.put_u16(u16::from(unit_start) << 14 | self.pid);
         let control = u8::from(adaptation_len > 0) << 1 | u8::from(payload_len > 0);
-        out.put_u8(control << 4 | self.continuity);
+        out.put_u8(control << 4 | self.count(payload_len > 0));
         adaptation.write(adaptation_len, out);
         out.put(payload.take(payload_len));
+    }
 
-        // The counter does not count packets without payload (2.4.3.3). It names the next packet.
-        self.continuity = (self.continuity + u8::from(payload_len > 0)) & 0x0f;
+    /// The next packet's continuity counter. One without payload repeats the last (2.4.3.3).
+    const fn count(&mut self, has_payload: bool) -> u8 {
+        if has_payload {
+            self.next = self.next.wrapping_add(1);
+        }
+        self.next.wrapping_sub(1) & 0x0f
     }
 }
 
@@ -198,6 +204,6 @@ mod tests {
         let controls: Vec<u8> = out.chunks(PACKET_LEN).map(|packet| packet[3]).collect();
         let full: Vec<u8> = (0x10..0x20).collect();
         assert_eq!(controls[..16], full);
-        assert_eq!(controls[16..], [0x20, 0x30]);
+        assert_eq!(controls[16..], [0x2f, 0x30]);
     }
 }

@@ -10,6 +10,9 @@ use crate::time::Ticks;
 /// everywhere but in a video stream.
 pub const MAX_BOUNDED_LEN: usize = u16::MAX as usize - 3 - 2 * TIMESTAMP_LEN;
 
+/// The length of a header with both times.
+pub const MAX_HEADER_LEN: usize = 9 + 2 * TIMESTAMP_LEN;
+
 const TIMESTAMP_LEN: usize = 5;
 
 /// The stream_id of a PES packet (table 2-22).
