@@ -1,8 +1,19 @@
 //! Packaging: access units in, file operations out.
 
+mod hls;
+mod layout;
+mod name;
+mod playlist;
+mod probe;
+mod segmenter;
+mod timeline;
+
 use std::path::PathBuf;
 
 use bytes::Bytes;
+
+pub use hls::{Hls, HlsConfig};
+pub use name::NameError;
 
 /// A file operation of one output. The storage layer executes an output's operations in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,243 @@
+//! HTTP Live Streaming (RFC 8216): one live stream as MPEG-TS segments and a media playlist.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::FileOp;
+use super::layout::Layout;
+use super::name::NameError;
+use super::playlist::{Playlist, Segment};
+use super::probe::Probe;
+use super::segmenter::{Place, Segmenter};
+use crate::media::{AccessUnit, MediaEvent, TrackConfig, TrackKind};
+use crate::mpegts::Muxer;
+use crate::time::{Ticks, UnixMillis};
+
+/// A segment is written in pieces of about this many bytes, while its data arrive.
+const WRITE_LEN: usize = 64 << 10;
+
+/// What the HLS directives of an application say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HlsConfig {
+    /// The directory of all streams.
+    pub path: PathBuf,
+    /// What a segment lasts at least, if keyframes allow.
+    pub fragment: Duration,
+    /// What a segment lasts at most. It is cut there even without a keyframe.
+    pub max_fragment: Duration,
+    /// What the segments in a playlist last at least, as soon as there are enough.
+    pub playlist_length: Duration,
+    /// Whether each stream has a directory of its own.
+    pub nested: bool,
+}
+
+/// One live stream's HLS output. Media in, file operations out: drain [`poll_op`](Self::poll_op)
+/// after every other call.
+///
+/// A segment grows under a temporary name and is given its own when it is complete, then the
+/// playlist that names it is replaced. Files are never removed but temporary ones: old segments
+/// belong to whoever cleans the directory up.
+///
+/// Segments are numbered from the Unix time in seconds at which the output was made, and so are
+/// discontinuities. So both grow however often the publisher comes back, and through whichever
+/// worker or machine, without anyone reading what is on the disk, and no player or cache takes a new
+/// segment for an old one. (Segments of less than a second would in time overtake the clock.)
+#[derive(Debug)]
+pub struct Hls {
+    layout: Layout,
+    segmenter: Segmenter,
+    muxer: Muxer,
+    playlist: Playlist,
+    /// Until it is known which tracks the stream has.
+    probe: Option<Probe>,
+    open: Option<OpenSegment>,
+    /// What a time on the stream's clock was on the wall's. Renewed with every discontinuity;
+    /// between them dates follow the stream, so that the network's jitter is not in them.
+    anchor: Option<(Ticks, UnixMillis)>,
+    /// What the open segment has and its file has not.
+    buffer: BytesMut,
+    ops: VecDeque<FileOp>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct OpenSegment {
+    sequence: u64,
+    date_time: UnixMillis,
+    discontinuity: bool,
+    independent: bool,
+}
+
+impl Hls {
+    /// The output of the stream `name`, which it has from `now` on.
+    ///
+    /// # Errors
+    ///
+    /// The name is no safe file name.
+    pub fn new(config: &HlsConfig, name: &str, now: UnixMillis) -> Result<Self, NameError> {
+        let fragment = ticks(config.fragment);
+        Ok(Self {
+            layout: Layout::new(&config.path, name, config.nested)?,
+            segmenter: Segmenter::new(fragment, ticks(config.max_fragment)),
+            muxer: Muxer::default(),
+            playlist: Playlist::new(fragment, ticks(config.playlist_length), now.0 / 1000),
+            probe: Some(Probe::default()),
+            open: None,
+            anchor: None,
+            buffer: BytesMut::new(),
+            ops: VecDeque::new(),
+        })
+    }
+
+    /// Takes what comes next in the stream, and the time at which it came.
+    pub fn push(&mut self, event: MediaEvent, now: UnixMillis) {
+        match event {
+            MediaEvent::Config(config) => self.configure(config),
+            MediaEvent::Unit(unit) => self.hold_or_push_unit(unit, now),
+        }
+    }
+
+    /// The stream ended: completes the last segment and the playlist.
+    pub fn finish(&mut self) {
+        self.end_probe();
+        if let Some(duration) = self.segmenter.finish() {
+            self.close_segment(duration);
+        }
+        if !self.playlist.is_empty() {
+            self.playlist.end();
+            self.write_playlist();
+        }
+    }
+
+    /// File operations failed or were dropped, and `lost` are the files that did not get their final
+    /// names: drops the open segment, and forgets those that were lost. The next keyframe starts a
+    /// new one.
+    pub fn storage_failed(&mut self, lost: &[PathBuf]) {
+        let layout = &self.layout;
+        self.playlist.retract(|sequence| lost.contains(&layout.segment(sequence)));
+        self.segmenter.abandon();
+        self.buffer.clear();
+        if let Some(open) = self.open.take() {
+            let path = self.layout.temporary_segment(open.sequence);
+            self.ops.push_back(FileOp::Remove { path });
+        }
+    }
+
+    /// The next file operation.
+    pub fn poll_op(&mut self) -> Option<FileOp> {
+        self.ops.pop_front()
+    }
+
+    fn configure(&mut self, config: TrackConfig) {
+        if let TrackConfig::Audio(audio) = &config
+            && audio.adts_header(0).is_err()
+        {
+            return self.segmenter.remove(TrackKind::Audio);
+        }
+        self.segmenter.configure(config);
+        if self.segmenter.known_tracks().is_complete() {
+            self.end_probe();
+        }
+    }
+
+    fn hold_or_push_unit(&mut self, unit: AccessUnit, now: UnixMillis) {
+        match &mut self.probe {
+            None => self.push_unit(unit, now),
+            Some(probe) => {
+                let enough = probe.push(unit, now);
+                if enough {
+                    self.end_probe();
+                }
+            }
+        }
+    }
+
+    fn end_probe(&mut self) {
+        let Some(probe) = self.probe.take() else {
+            return;
+        };
+        for (unit, now) in probe.into_units() {
+            self.push_unit(unit, now);
+        }
+    }
+
+    fn push_unit(&mut self, mut unit: AccessUnit, now: UnixMillis) {
+        let step = self.segmenter.push(&mut unit);
+        if let Some(duration) = step.ended {
+            self.close_segment(duration);
+        }
+        match step.place {
+            Place::Nowhere => return,
+            Place::Open => {}
+            Place::New { discontinuity, independent } => {
+                if discontinuity {
+                    self.anchor = None;
+                }
+                let date_time = self.date_time(unit.dts, now);
+                self.open_segment(date_time, discontinuity, independent);
+            }
+        }
+        self.muxer.push(&unit, &mut self.buffer);
+        if self.buffer.len() >= WRITE_LEN {
+            self.write_buffer();
+        }
+    }
+
+    fn date_time(&mut self, time: Ticks, now: UnixMillis) -> UnixMillis {
+        let (anchor, date_time) = *self.anchor.get_or_insert((time, now));
+        UnixMillis(date_time.0.saturating_add_signed(Ticks(time.0 - anchor.0).as_millis()))
+    }
+
+    fn open_segment(&mut self, date_time: UnixMillis, discontinuity: bool, independent: bool) {
+        let sequence = self.playlist.next_sequence();
+        self.ops.push_back(FileOp::Create { path: self.layout.temporary_segment(sequence) });
+        self.muxer.start(self.segmenter.tracks(), discontinuity, &mut self.buffer);
+        self.open = Some(OpenSegment { sequence, date_time, discontinuity, independent });
+    }
+
+    fn write_buffer(&mut self) {
+        if let Some(open) = &self.open {
+            self.ops.push_back(FileOp::Write {
+                path: self.layout.temporary_segment(open.sequence),
+                data: self.buffer.split().freeze(),
+            });
+        }
+    }
+
+    fn close_segment(&mut self, duration: Ticks) {
+        self.muxer.end(&mut self.buffer);
+        self.write_buffer();
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        self.ops.push_back(FileOp::Rename {
+            from: self.layout.temporary_segment(open.sequence),
+            to: self.layout.segment(open.sequence),
+        });
+        self.playlist.push(Segment {
+            uri: self.layout.segment_uri(open.sequence),
+            duration,
+            date_time: open.date_time,
+            discontinuity: open.discontinuity,
+            independent: open.independent,
+        });
+        self.write_playlist();
+    }
+
+    fn write_playlist(&mut self) {
+        let from = self.layout.temporary_playlist();
+        let data = Bytes::from(self.playlist.to_string());
+        self.ops.push_back(FileOp::Create { path: from.clone() });
+        self.ops.push_back(FileOp::Write { path: from.clone(), data });
+        self.ops.push_back(FileOp::Rename { from, to: self.layout.playlist() });
+    }
+}
+
+fn ticks(duration: Duration) -> Ticks {
+    // A configuration that spans centuries is no more than one that spans a year.
+    const YEAR: i64 = 365 * 24 * 3600 * 1000;
+    Ticks::from_millis(i64::try_from(duration.as_millis()).unwrap_or(YEAR).min(YEAR))
+}
