@@ -191,11 +191,12 @@ pub(super) fn answer(
         || {
             // SAFETY: nginx calls setters with a valid configuration.
             let conf = unsafe { &mut *cf.cast::<Conf>() };
+            // A block's setter is left with the words of the last directive in it.
+            let name = conf.text(0).unwrap_or_default().to_owned();
             match setter(conf) {
                 Ok(()) => ptr::null_mut(),
                 Err(Failure::Logged) => error,
                 Err(Failure::Text(text)) => {
-                    let name = conf.text(0).unwrap_or_default().to_owned();
                     conf.log(NGX_LOG_EMERG, format_args!("\"{name}\" directive {text}"));
                     error
                 }
@@ -210,11 +211,6 @@ pub(super) fn answer(
 pub(in crate::nginx) struct Conf(ngx_conf_t);
 
 impl Conf {
-    /// How many words the directive has, its name among them.
-    pub(super) fn words(&self) -> usize {
-        self.args().len()
-    }
-
     /// The word at `index`, 0 being the directive's name.
     pub(super) fn text(&self, index: usize) -> Result<&str, Failure> {
         let word = self.args().get(index).ok_or_else(|| "lacks an argument".to_owned())?;
@@ -296,6 +292,13 @@ impl Conf {
         Ok(())
     }
 
+    /// The file and line that is being parsed, as nginx prints it.
+    pub(super) fn place(&self) -> String {
+        // SAFETY: set while a directive is parsed from a file or from the command line.
+        let file = unsafe { &*self.0.conf_file };
+        format!("{}:{}", file.file.name, file.line)
+    }
+
     /// Logs a warning with the directive's file and line.
     pub(super) fn warn(&mut self, text: fmt::Arguments<'_>) {
         self.log(NGX_LOG_WARN, text);
@@ -321,7 +324,8 @@ impl Conf {
         }
     }
 
-    fn args(&self) -> &[ngx_str_t] {
+    /// The directive's words. They live as long as the configuration.
+    pub(super) fn args(&self) -> &[ngx_str_t] {
         // SAFETY: while a directive is set, `args` holds its words.
         unsafe { (*self.0.args).as_slice() }
     }

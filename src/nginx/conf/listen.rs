@@ -25,6 +25,8 @@ const POOL_SIZE: usize = 512;
 pub(super) struct Listen {
     /// As nginx prints it.
     text: String,
+    /// Where the directive stands.
+    place: String,
     /// A `sockaddr` in the cycle's pool.
     sockaddr: ngx_addr_t,
     options: Options,
@@ -52,12 +54,14 @@ struct KeepAlive {
 /// [proxy_protocol]`
 pub(super) fn set_listen(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
     let mut options = Options::default();
-    for index in 2..conf.words() {
+    for index in 2..conf.args().len() {
         options.set(conf.text(index)?)?;
     }
     let addresses = resolve(conf)?;
+    let place = conf.place();
     server.listens.extend(addresses.iter().map(|address| Listen {
         text: address.name.to_string(),
+        place: place.clone(),
         sockaddr: *address,
         options,
     }));
@@ -66,15 +70,15 @@ pub(super) fn set_listen(conf: &mut Conf, server: &mut Block) -> Result<(), Fail
 
 /// The addresses that the first argument stands for; a host name may have several.
 fn resolve(conf: &mut Conf) -> Result<Vec<ngx_addr_t>, Failure> {
-    let text = conf.text(1)?.to_owned();
+    // For a unix socket nginx keeps a pointer into the word.
+    let text = conf.args()[1];
     // SAFETY: all-zero is what nginx starts from (ngx_memzero).
     let mut url: ngx_url_t = unsafe { mem::zeroed() };
-    url.url = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    url.url = text;
     url.default_port = DEFAULT_PORT;
     url.set_listen(1);
     let pool = conf.raw().pool;
-    // SAFETY: the pool is the configuration's; the text outlives the call, and nginx copies what
-    // it keeps of it.
+    // SAFETY: the pool and the word live as long as the configuration.
     if unsafe { ngx_parse_url(pool, &raw mut url) } != NGX_OK as ngx_int_t {
         let reason = if url.err.is_null() {
             "not an address".to_owned()
@@ -189,8 +193,10 @@ impl Listener {
 
 pub(super) fn check_duplicates(listens: &[(Listen, Arc<Server>)]) -> Result<(), Failure> {
     for (index, (listen, _)) in listens.iter().enumerate() {
-        if listens[..index].iter().any(|(other, _)| other.text == listen.text) {
-            return Err(format!("has two servers that listen on {}", listen.text).into());
+        let Listen { text, place, .. } = listen;
+        if let Some((other, _)) = listens[..index].iter().find(|(other, _)| other.text == *text) {
+            let first = &other.place;
+            return Err(format!("has a duplicate \"listen {text}\", at {first} and {place}").into());
         }
     }
     Ok(())
