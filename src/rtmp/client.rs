@@ -127,6 +127,9 @@ impl Client {
     pub fn handle_input(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.link.count_received(bytes.len());
         let result = self.read(&mut bytes);
+        if matches!(self.state, State::Started { .. }) {
+            self.link.acknowledge();
+        }
         self.close_on_error(result)
     }
 

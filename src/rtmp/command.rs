@@ -24,9 +24,13 @@ impl Request {
     /// # Errors
     ///
     /// [`PeerMisbehaved`] for what is not a command or lacks an argument, [`Limit::Text`] for a
-    /// name, query or URL that is too long.
+    /// command, name, query or URL that is too long.
     pub fn decode(message: &Message) -> Result<Self, Error> {
         let payload = amf0_payload(message);
+        if payload.len() > MAX_COMMAND {
+            let (what, length, max) = ("command", payload.len(), MAX_COMMAND);
+            return Err(Limit::Text { what, length, max }.into());
+        }
         let mut arguments = Arguments { command: "command", rest: &payload };
         let name = arguments.string("name")?;
         let transaction = arguments.number_or(0.0)?;
@@ -358,6 +362,9 @@ fn split_query(text: &str) -> (&str, &str) {
 const MAX_NAME: usize = 255;
 /// Bytes in a URL or query: nginx-rtmp-module has 255 and truncates, but queries carry tokens.
 const MAX_URL: usize = 2048;
+
+/// Bytes in a command: decoded values take many times the memory of encoded ones.
+const MAX_COMMAND: usize = 65536;
 
 const LIVE_OR_RECORDED: f64 = -2000.0;
 const TO_THE_END: f64 = -1000.0;

@@ -47,7 +47,7 @@ pub enum Limit {
         /// The limit, in bytes.
         max: u32,
     },
-    /// The length of a name, query or URL.
+    /// The length of a command or of a name, query or URL in it.
     #[error("{what} of {length} bytes is longer than {max}")]
     Text {
         /// What is too long.

@@ -37,9 +37,14 @@ impl Link {
         }
     }
 
-    /// Counts bytes that came in, and acknowledges them when it is time.
-    pub(super) fn count_received(&mut self, bytes: usize) {
+    /// Counts bytes that came in.
+    pub(super) const fn count_received(&mut self, bytes: usize) {
         self.received += bytes as u64;
+    }
+
+    /// Acknowledges what came in when it is time. Not before the handshake is over, as its packets
+    /// are not chunks.
+    pub(super) fn acknowledge(&mut self) {
         if self.received - self.acknowledged >= u64::from(self.ack_window) {
             self.acknowledged = self.received;
             // The sequence number wraps; only differences count.

@@ -7,7 +7,8 @@ use super::{Error, Message, MessageType, command};
 
 /// The media in a message: none, one or, for an aggregate message, any number.
 ///
-/// Data is made [`MessageType::DataAmf0`], without the wrapper `@setDataFrame`.
+/// Data is made [`MessageType::DataAmf0`], without the wrapper `@setDataFrame`; data that one end tells
+/// the other is none.
 ///
 /// # Errors
 ///
@@ -45,18 +46,23 @@ fn normalize(message: Message) -> Option<Message> {
     }
 }
 
-/// The data without its wrapper.
+/// The data without its wrapper, unless it is about the connection.
 fn data_frame(payload: Bytes) -> Option<Bytes> {
     let wrapped = payload.strip_prefix(SET_DATA_FRAME).map(|data| payload.slice_ref(data));
     let data = wrapped.unwrap_or(payload);
-    let empty = data.is_empty() || data.starts_with(CLEAR_DATA_FRAME);
-    (!empty).then_some(data)
+    let mut not_media = [CLEAR_DATA_FRAME, SAMPLE_ACCESS, ON_STATUS].iter();
+    let media = !data.is_empty() && !not_media.any(|name| data.starts_with(name));
+    media.then_some(data)
 }
 
 /// The AMF0 string `@setDataFrame`.
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 /// The AMF0 string `@clearDataFrame`, which tells a server to forget.
 const CLEAR_DATA_FRAME: &[u8] = b"\x02\x00\x0f@clearDataFrame";
+/// The AMF0 string `|RtmpSampleAccess`, which tells a player what it may do.
+const SAMPLE_ACCESS: &[u8] = b"\x02\x00\x11|RtmpSampleAccess";
+/// The AMF0 string `onStatus`, which tells a player about its playback.
+const ON_STATUS: &[u8] = b"\x02\x00\x08onStatus";
 /// The AMF0 string `onMetaData`.
 const ON_META_DATA: &[u8] = b"\x02\x00\x0aonMetaData";
 
@@ -91,9 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn data_for_the_server_alone_is_dropped() {
+    fn data_that_is_no_media_is_dropped() {
         assert_eq!(normalized(MessageType::DataAmf0, b"\x02\x00\x0d@setDataFrame"), None);
         assert_eq!(normalized(MessageType::DataAmf0, b"\x02\x00\x0f@clearDataFrame\x05"), None);
+        assert_eq!(normalized(MessageType::DataAmf0, b"\x02\x00\x11|RtmpSampleAccess"), None);
+        assert_eq!(normalized(MessageType::DataAmf0, b"\x02\x00\x08onStatus\x05"), None);
         assert_eq!(normalized(MessageType::DataAmf3, b"\x00"), None);
         assert_eq!(normalized(MessageType::Other(16), b"a"), None);
     }

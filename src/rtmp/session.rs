@@ -116,7 +116,11 @@ impl Session {
         }
         self.keepalive.heard(now);
         self.link.count_received(bytes.len());
-        self.process(bytes)
+        self.process(bytes)?;
+        if self.is_connected() {
+            self.link.acknowledge();
+        }
+        Ok(())
     }
 
     /// Does what has become due: to be called when the instant in [`Output::Timeout`] has passed,
@@ -288,7 +292,9 @@ impl Session {
     /// Processes `input` up to the next request, and holds the rest.
     fn process(&mut self, mut input: &[u8]) -> Result<(), Error> {
         let result = self.read(&mut input);
-        self.held.extend_from_slice(input);
+        if matches!(self.state, State::Asked(_)) {
+            self.held.extend_from_slice(input);
+        }
         self.fail_on_error(result)
     }
 

@@ -29,7 +29,9 @@ impl Session {
             }
             Command::FcUnpublish => {
                 self.answer_fc(transaction, "onFCUnpublish", "NetStream.Unpublish.Success");
-                self.close_stream();
+                if matches!(self.state, State::Publishing) {
+                    self.close_stream();
+                }
             }
             Command::FcSubscribe => {
                 self.answer_fc(transaction, "onFCSubscribe", "NetStream.Play.Start");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::pair;
-use crate::rtmp::MessageType;
 use crate::rtmp::session::{Event, Output, Session};
+use crate::rtmp::{Error, MessageType};
 use crate::time::Instant;
 
 macro_rules! capture {
@@ -14,34 +14,33 @@ macro_rules! capture {
 }
 
 /// The events that a capture brings forth when it comes in pieces.
-fn replay(capture: &[u8], piece: usize) -> Vec<Event> {
+fn replay(capture: &[u8], piece: usize) -> Result<Vec<Event>, Error> {
     let now = Instant::default();
     let mut session = Session::new(Arc::default(), now, 1);
     let mut events = Vec::new();
     for piece in capture.chunks(piece) {
-        session.handle_input(now, piece).expect("the client keeps to the protocol");
+        session.handle_input(now, piece)?;
         loop {
             match session.poll_output() {
-                Output::Send(_) => {}
+                Output::Send(_) | Output::Close => {}
                 Output::Event(event) => {
-                    pair::accept(&mut session, now, &event).expect("so does what it sent early");
+                    pair::accept(&mut session, now, &event)?;
                     events.push(event);
                 }
-                Output::Close => panic!("closed"),
                 Output::Timeout(_) => break,
             }
         }
     }
-    events
+    Ok(events)
 }
 
-/// As [`replay`], and the same however the bytes are split.
+/// The events of a client that keeps to the protocol: the same however its bytes are split.
 fn events(capture: &[u8]) -> Vec<Event> {
     let whole = replay(capture, usize::MAX);
     for piece in [1, 2, 13, 1537] {
         assert!(replay(capture, piece) == whole, "in pieces of {piece}");
     }
-    whole
+    whole.expect("the client keeps to the protocol")
 }
 
 /// How many messages there are of a type.
@@ -96,4 +95,31 @@ fn gstreamer_plays() {
 fn rtmpdump_plays() {
     assert_play(capture!("rtmpdump-play.bin"));
     assert_play(capture!("rtmpdump-digest-play.bin"));
+}
+
+#[test]
+fn damaged_input_never_panics() {
+    const HANDSHAKE: usize = 1 + 2 * 1536;
+    let captures = [
+        capture!("ffmpeg-publish.bin"),
+        capture!("gst-publish.bin"),
+        capture!("ffmpeg-play.bin"),
+        capture!("rtmpdump-play.bin"),
+    ];
+    let mut random = 1_u32;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % bound
+    };
+    let mut failed = 0;
+    for capture in captures.repeat(100) {
+        let mut damaged = capture.to_vec();
+        for _ in 0..=below(4) {
+            // Most of what can be broken is in the commands at the beginning.
+            let position = HANDSHAKE + below((damaged.len() - HANDSHAKE).min(1000));
+            damaged[position] = below(256) as u8;
+        }
+        failed += usize::from(replay(&damaged, 1 + below(2000)).is_err());
+    }
+    assert!(failed > 100, "{failed} of 400 were noticed");
 }

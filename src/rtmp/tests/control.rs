@@ -82,9 +82,17 @@ fn input_is_acknowledged_by_the_smaller_window() {
 }
 
 #[test]
+fn the_handshake_is_not_acknowledged() {
+    let mut peer = Peer::new(SessionConfig { ack_window: 1, ..SessionConfig::default() });
+    peer.connect("live").unwrap();
+    assert_eq!(peer.controls()[0], Control::WindowAckSize(1));
+}
+
+#[test]
 fn a_silly_window_brings_one_acknowledgement_per_input() {
     let mut peer = Peer::publishing();
     peer.control(Control::WindowAckSize(0)).unwrap();
+    peer.forget();
     peer.send(MessageType::Video, 0, vec![9; 9_000]).unwrap();
     assert_eq!(peer.controls().len(), 1);
 }

@@ -92,6 +92,13 @@ fn names_have_limits() {
 }
 
 #[test]
+fn a_command_has_a_limit() {
+    let long = [Value::Null, "cam".into(), "x".repeat(65_536).as_str().into()];
+    let refused = Peer::connected().call("publish", 0.0, &long);
+    assert!(matches!(refused, Err(Error::Limit(Limit::Text { what: "command", .. }))));
+}
+
+#[test]
 fn text_has_no_control_characters() {
     for name in ["a\nb", "a\0", "cam?a=\r\n"] {
         let error = Peer::connected().publish(name);
