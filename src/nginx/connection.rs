@@ -7,8 +7,9 @@ use std::ptr::{self, NonNull};
 
 use nginx_sys::{
     NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_local_sockaddr,
-    ngx_connection_t, ngx_destroy_pool, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t,
-    ngx_tcp_nodelay, sockaddr,
+    ngx_connection_log_error_e_NGX_ERROR_INFO as NGX_ERROR_INFO, ngx_connection_t,
+    ngx_destroy_pool, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_tcp_nodelay,
+    sockaddr,
 };
 
 use super::conf::{Endpoint, Listener};
@@ -77,6 +78,11 @@ impl Connection {
             let found = ngx_connection_local_sockaddr(c, ptr::null_mut(), 0);
             if found == NGX_OK as ngx_int_t { ip_of((*c).local_sockaddr) } else { None }
         }
+    }
+
+    /// Logs resets and the like as the peer's fault, which they are.
+    pub(super) fn blame_peer(&mut self) {
+        self.raw().set_log_error(NGX_ERROR_INFO);
     }
 
     /// Sends small writes at once: they are gathered here already.

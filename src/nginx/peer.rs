@@ -113,6 +113,7 @@ impl Peer {
     /// Begins to read.
     pub(super) fn start(&mut self, shared: &mut Shared) -> Result<(), End> {
         self.connection.set_action(c"receiving RTMP handshake");
+        self.connection.blame_peer();
         self.connection.set_nodelay()?;
         self.drain(shared)?;
         if self.connection.is_readable() {

@@ -5,38 +5,34 @@ use std::ptr::NonNull;
 use nginx_sys::{ngx_connection_t, ngx_event_t};
 
 use super::connection::Connection;
+use super::guard;
 use super::peer::{End, Peer};
-use super::worker::{self, Shared};
-use super::{guard, worker::Worker};
+use super::worker::{self, Shared, Worker};
 
 /// nginx accepted a connection.
 pub(super) unsafe extern "C" fn accept(c: *mut ngx_connection_t) {
     let Some(raw) = NonNull::new(c) else { return };
-    guard(
-        || {
-            // SAFETY: nginx leaves it to its handler to close what it accepted.
-            let connection = unsafe { Connection::from_raw(raw) };
-            worker::with(|worker| take_in(worker, connection));
-        },
-        || (),
-    );
+    // SAFETY: nginx leaves it to its handler to close what it accepted.
+    let connection = unsafe { Connection::from_raw(raw) };
+    let id = guard(|| Some(worker::with(|worker| take_in(worker, connection))), || None);
+    if let Some(id) = id {
+        run(id, Peer::start);
+    }
 }
 
-fn take_in(worker: &mut Worker, mut connection: Connection) {
-    let c = connection.raw();
+fn take_in(worker: &mut Worker, mut connection: Connection) -> usize {
+    let c = std::ptr::from_mut(connection.raw());
     // SAFETY: a connection has its events.
     unsafe {
-        (*c.read).handler = Some(on_read);
-        (*c.write).handler = Some(on_write);
+        (*(*c).read).handler = Some(on_read);
+        (*(*c).write).handler = Some(on_write);
     }
-    let c = &raw mut *c;
-    let id = worker.add(|id| {
-        // SAFETY: the connection lives as long as its peer. Its number is all that is kept in it,
-        // so no event can reach what is gone.
+    worker.add(|id| {
+        // SAFETY: the connection is still there. The number is all that it keeps of its peer, so
+        // no event can reach what is gone.
         unsafe { (*c).data = std::ptr::without_provenance_mut(id) };
         Peer::new(id, connection)
-    });
-    worker.run(id, Peer::start);
+    })
 }
 
 /// There is something to read, or the session's timer has fired.
@@ -75,13 +71,17 @@ unsafe fn take_timeout(event: *mut ngx_event_t) -> bool {
     }
 }
 
-/// Runs a session's event. A panic in it ends the session, and nothing else.
+/// Runs the handler of a connection's event.
 unsafe fn handle(
     event: *mut ngx_event_t,
     handler: impl FnOnce(&mut Peer, &mut Shared) -> Result<(), End>,
 ) {
     // SAFETY: an event of a connection has it as its data, and the session's number is in there.
-    let id = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() };
+    run(unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() }, handler);
+}
+
+/// Runs a handler of a session. A panic in it ends the session, and nothing else.
+fn run(id: usize, handler: impl FnOnce(&mut Peer, &mut Shared) -> Result<(), End>) {
     guard(
         || worker::with(|worker| worker.run(id, handler)),
         || guard(|| worker::with(|worker| worker.finalize(id, &End::Bug)), || ()),
