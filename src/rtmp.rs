@@ -1,4 +1,8 @@
 //! The RTMP wire protocol, without any I/O: bytes in, values out.
+//!
+//! Bottom up: the [`handshake`], then the [`chunk`] stream that carries [`Message`]s, then the
+//! [`command`]s in them, then either end of a connection: a server's [`Session`] and a
+//! [`client::Client`].
 
 mod aggregate;
 pub mod chunk;
@@ -17,3 +21,4 @@ mod tests;
 
 pub use error::{Error, Limit, PeerMisbehaved, Unsupported};
 pub use message::{Message, MessageType};
+pub use session::Session;
