@@ -404,4 +404,30 @@ mod tests {
         let decoded = Value::decode(&mut &encoded(&value)[..]).unwrap();
         assert_eq!(decoded.as_properties().unwrap()[0].0.len(), 65_534);
     }
+
+    #[test]
+    fn rml_amf0_agrees() {
+        use rml_amf0::Amf0Value;
+
+        let values = vec![
+            Amf0Value::Utf8String("connect".to_owned()),
+            Amf0Value::Number(1.0),
+            Amf0Value::Object([("app".to_owned(), Amf0Value::Boolean(true))].into()),
+            Amf0Value::StrictArray(vec![Amf0Value::Null, Amf0Value::Undefined]),
+        ];
+        let bytes = rml_amf0::serialize(&values).unwrap();
+        let ours = Value::decode_all(&bytes).unwrap();
+        assert_eq!(
+            ours,
+            [
+                "connect".into(),
+                1.0.into(),
+                Value::Object(vec![property("app", true)]),
+                Value::StrictArray(vec![Value::Null, Value::Undefined]),
+            ]
+        );
+        let mut out = BytesMut::new();
+        ours.iter().for_each(|value| value.encode(&mut out));
+        assert_eq!(rml_amf0::deserialize(&mut &out[..]).unwrap(), values);
+    }
 }
