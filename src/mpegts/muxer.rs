@@ -85,8 +85,8 @@ impl Muxer {
         self.write_tables(out);
     }
 
-    /// Writes an access unit of one of the segment's tracks. Nothing comes of one that no player
-    /// could decode: without slices, or too long for an ADTS frame.
+    /// Writes an access unit of one of the segment's tracks. Left out are units with nothing in them
+    /// and audio that ADTS cannot express.
     pub fn push(&mut self, unit: &AccessUnit, out: &mut BytesMut) {
         match unit.track {
             TrackKind::Video => self.push_video(unit, out),
@@ -104,7 +104,7 @@ impl Muxer {
         let audio = ElementaryStream { stream_type: StreamType::AdtsAac, pid: AUDIO_PID };
         let streams: Vec<_> = [(TrackKind::Video, video), (TrackKind::Audio, audio)]
             .into_iter()
-            .filter_map(|(kind, stream)| self.tracks.has(kind).then_some(stream))
+            .filter_map(|(track, stream)| self.tracks.has(track).then_some(stream))
             .collect();
         let clock_pid = if self.leads(TrackKind::Video) { VIDEO_PID } else { AUDIO_PID };
 
@@ -205,4 +205,122 @@ impl Muxer {
 
 const fn delayed(time: Ticks) -> Ticks {
     Ticks(time.0 + DELAY.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::media::samples::{aac_config, avc_config};
+    use crate::mpegts::packet::PACKET_LEN;
+
+    fn tracks(configs: &[crate::media::TrackConfig]) -> Tracks {
+        let mut tracks = Tracks::default();
+        configs.iter().cloned().for_each(|config| tracks.configure(config));
+        tracks
+    }
+
+    fn unit(track: TrackKind, time: Ticks, data: &'static [u8]) -> AccessUnit {
+        AccessUnit { track, dts: time, pts: time, keyframe: true, data: Bytes::from_static(data) }
+    }
+
+    fn video(time: Ticks) -> AccessUnit {
+        unit(TrackKind::Video, time, &[0, 0, 0, 2, 0x65, 0x88])
+    }
+
+    fn audio(index: i64) -> AccessUnit {
+        unit(TrackKind::Audio, Ticks(index * 1024 * 90_000 / 44_100), &[0x21, 0x10])
+    }
+
+    fn start(muxer: &mut Muxer, tracks: &Tracks, discontinuity: bool) -> BytesMut {
+        let mut out = BytesMut::new();
+        muxer.start(tracks, discontinuity, &mut out);
+        out
+    }
+
+    fn push(muxer: &mut Muxer, unit: &AccessUnit) -> BytesMut {
+        let mut out = BytesMut::new();
+        muxer.push(unit, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_picture() {
+        let mut muxer = Muxer::default();
+        start(&mut muxer, &tracks(&[avc_config()]), false);
+        let packet = push(&mut muxer, &video(Ticks(90_000)));
+        let expected = [
+            // Its sync byte, start and PID; adaptation field and payload; counter.
+            &[0x47, 0x41, 0x00, 0x30][..],
+            // Random access and PCR: 90,000.
+            &[0x91, 0x50, 0x00, 0x00, 0xaf, 0xc8, 0x7e, 0x00],
+            &[0xff; 138],
+            // PTS: 153,000.
+            &[0, 0, 1, 0xe0, 0, 32, 0x84, 0x80, 5, 0x21, 0x00, 0x09, 0xab, 0x51],
+            &[0, 0, 0, 1, 0x09, 0xf0],
+            &[0, 0, 0, 1, 0x67, 0x42],
+            &[0, 0, 0, 1, 0x68, 0xce],
+            &[0, 0, 0, 1, 0x65, 0x88],
+        ]
+        .concat();
+        assert_eq!(packet[..], expected);
+    }
+
+    #[test]
+    fn audio_is_held_back_for_its_span() {
+        let mut muxer = Muxer::default();
+        start(&mut muxer, &tracks(&[avc_config(), aac_config()]), false);
+        push(&mut muxer, &video(Ticks(0)));
+        // Eight frames last 186 ms, nine 209 ms.
+        assert!((0..8).all(|index| push(&mut muxer, &audio(index)).is_empty()));
+        let packet = push(&mut muxer, &audio(8));
+        assert_eq!(packet.len(), PACKET_LEN);
+        assert_eq!(packet.windows(2).filter(|two| *two == [0xff, 0xf1]).count(), 8);
+        // A gap in the audio does not hold it back for longer.
+        assert_eq!(push(&mut muxer, &video(Ticks::from_millis(380))).len(), 4 * PACKET_LEN);
+        let mut out = BytesMut::new();
+        muxer.end(&mut out);
+        assert_eq!(out.len(), PACKET_LEN);
+        muxer.end(&mut out);
+        assert_eq!(out.len(), PACKET_LEN);
+    }
+
+    #[test]
+    fn a_gap_in_the_audio_starts_a_packet() {
+        let mut muxer = Muxer::default();
+        start(&mut muxer, &tracks(&[aac_config()]), false);
+        assert!(push(&mut muxer, &audio(0)).is_empty());
+        assert!(push(&mut muxer, &audio(1)).is_empty());
+        assert_eq!(push(&mut muxer, &audio(3)).len(), PACKET_LEN);
+    }
+
+    #[test]
+    fn tables_follow_the_tracks() {
+        let mut muxer = Muxer::default();
+        let both = tracks(&[avc_config(), aac_config()]);
+        let version = |out: &BytesMut| out[PACKET_LEN + 10] >> 1 & 0x1f;
+        let streams = |out: &BytesMut| (out[PACKET_LEN + 7] - 13) / 5;
+        let first = start(&mut muxer, &tracks(&[aac_config()]), false);
+        assert_eq!((version(&first), streams(&first)), (1, 1));
+        let second = start(&mut muxer, &both, true);
+        assert_eq!((version(&second), streams(&second)), (2, 2));
+        let third = start(&mut muxer, &both, false);
+        assert_eq!((version(&third), streams(&third)), (2, 2));
+    }
+
+    #[test]
+    fn the_clock_runs_between_pictures_and_not_over_a_discontinuity() {
+        let mut muxer = Muxer::default();
+        let tracks = tracks(&[avc_config()]);
+        start(&mut muxer, &tracks, false);
+        push(&mut muxer, &video(Ticks(0)));
+        let packets = push(&mut muxer, &video(Ticks::from_millis(1000)));
+        assert_eq!(packets.len(), 10 * PACKET_LEN);
+        start(&mut muxer, &tracks, true);
+        let packets = push(&mut muxer, &video(Ticks::from_millis(9000)));
+        assert_eq!(packets.len(), PACKET_LEN);
+        assert_eq!(packets[5], 0xd0);
+        assert_eq!(push(&mut muxer, &video(Ticks::from_millis(9040)))[5], 0x50);
+    }
 }
