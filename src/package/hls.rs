@@ -241,3 +241,6 @@ fn ticks(duration: Duration) -> Ticks {
     const YEAR: i64 = 365 * 24 * 3600 * 1000;
     Ticks::from_millis(i64::try_from(duration.as_millis()).unwrap_or(YEAR).min(YEAR))
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ pub struct Playlist {
     segments: VecDeque<Segment>,
     /// What the segments in the window last at least, once there are enough.
     window: Ticks,
+    /// The most segments in the window. It takes many discontinuities to have so many.
+    capacity: usize,
     /// Whole seconds. Never less than a segment's duration rounded, and never made smaller
     /// (4.3.3.1).
     target_duration: i64,
@@ -44,6 +46,7 @@ impl Playlist {
         Self {
             segments: VecDeque::new(),
             window,
+            capacity: capacity(fragment, window),
             target_duration: (fragment.0 + Ticks::PER_SECOND - 1) / Ticks::PER_SECOND,
             media_sequence: sequence,
             discontinuity_sequence: sequence,
@@ -89,7 +92,7 @@ impl Playlist {
         let mut lasting: i64 = self.segments.iter().map(|segment| segment.duration.0).sum();
         while let Some(first) = self.segments.pop_front() {
             lasting -= first.duration.0;
-            if lasting < window {
+            if lasting < window && self.segments.len() < self.capacity {
                 self.segments.push_front(first);
                 break;
             }
@@ -149,6 +152,11 @@ impl fmt::Display for DateTime {
             self.0.0 % 1000
         )
     }
+}
+
+/// Twice as many segments as the window needs, and some more.
+fn capacity(fragment: Ticks, window: Ticks) -> usize {
+    usize::try_from(2 * window.0 / fragment.0.max(1)).unwrap_or(usize::MAX).saturating_add(16)
 }
 
 /// Rounded as a player rounds it to compare it with the target duration.
@@ -250,6 +258,13 @@ mod tests {
         push_all(&mut playlist, &[10_000, 10_000, 10_000, 10_000]);
         assert_eq!(playlist.target_duration, 10);
         assert_eq!((playlist.media_sequence, playlist.segments.len()), (START + 1, 3));
+    }
+
+    #[test]
+    fn many_short_segments_do_not_fill_the_window() {
+        let mut playlist = playlist();
+        push_all(&mut playlist, &[1; 100]);
+        assert_eq!((playlist.media_sequence, playlist.segments.len()), (START + 78, 22));
     }
 
     #[test]

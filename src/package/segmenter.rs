@@ -26,7 +26,9 @@ const DEFAULT_FRAME: Ticks = Ticks::from_millis(40);
 ///   until it sends again.
 #[derive(Clone, Debug)]
 pub struct Segmenter {
+    /// After how long a keyframe ends a segment.
     fragment: Ticks,
+    /// After how long any frame does.
     max_fragment: Ticks,
     /// The tracks as the publisher last described them.
     known: Tracks,
@@ -79,7 +81,7 @@ impl Segmenter {
     /// `max_fragment`.
     pub fn new(fragment: Ticks, max_fragment: Ticks) -> Self {
         Self {
-            fragment,
+            fragment: Ticks(fragment.0 - PUNCTUALITY.0),
             max_fragment,
             known: Tracks::default(),
             tracks: Tracks::default(),
@@ -164,8 +166,8 @@ impl Segmenter {
         let Some(open) = self.open.filter(|_| self.leads(unit)) else {
             return false;
         };
-        let lasted = unit.dts.0 - open.start.0;
-        lasted >= self.max_fragment.0 || unit.keyframe && lasted >= self.fragment.0 - PUNCTUALITY.0
+        let least = if unit.keyframe { self.fragment } else { self.max_fragment };
+        unit.dts > open.start && unit.dts.0 - open.start.0 >= least.0
     }
 
     fn leads(&self, unit: &AccessUnit) -> bool {
