@@ -78,6 +78,13 @@ impl Output {
         durations.map(|line| line.trim_end_matches(',').parse().expect("a duration")).collect()
     }
 
+    /// Whether there is a discontinuity before each segment.
+    pub(crate) fn discontinuities(&self) -> Vec<bool> {
+        let playlist = self.playlist();
+        let segments = playlist.split_inclusive(".ts\n").filter(|text| text.contains("#EXTINF"));
+        segments.map(|text| text.contains("#EXT-X-DISCONTINUITY\n")).collect()
+    }
+
     /// The segments' bytes, in order.
     pub(crate) fn segments(&self) -> Vec<Vec<u8>> {
         self.segment_paths().iter().map(|path| fs::read(path).expect("a segment")).collect()

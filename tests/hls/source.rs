@@ -18,6 +18,13 @@ pub(crate) struct Source {
     pub(crate) audio: Vec<i64>,
 }
 
+/// A track to encode, in ffmpeg's words: a source filter, and an encoder's options.
+#[derive(Clone, Copy)]
+pub(crate) struct Track {
+    pub(crate) input: &'static str,
+    pub(crate) encoder: &'static str,
+}
+
 /// A picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VideoPacket {
@@ -27,18 +34,17 @@ pub(crate) struct VideoPacket {
 }
 
 impl Source {
-    /// Encodes so many seconds; each track is given by an input and its encoder's options.
-    pub(crate) fn encode(tracks: &[&[&str]], seconds: u32) -> Self {
+    /// Encodes so many seconds.
+    pub(crate) fn encode(tracks: &[Track], seconds: u32) -> Self {
         let directory = TempDir::new().expect("a scratch directory");
         let path = directory.path().join("source.flv");
-        let is_input = |option: &&&str| !option.starts_with("-c:");
         let mut command = Command::new("ffmpeg");
         command.args(["-v", "error"]);
         for track in tracks {
-            command.args(track.iter().take_while(is_input));
+            command.args(["-f", "lavfi", "-i", track.input]);
         }
         for track in tracks {
-            command.args(track.iter().skip_while(is_input));
+            command.args(track.encoder.split_whitespace());
         }
         command.args(["-t", &seconds.to_string()]).arg(&path);
         ffmpeg::run(&mut command);
