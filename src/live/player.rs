@@ -42,7 +42,7 @@ impl Player {
     pub fn new(log: &FrameLog) -> Self {
         let cursor = Cursor {
             next: log.end(),
-            state: State::Waiting { known: 0 },
+            state: State::Waiting { known: 0, lagged: false },
             needs_keyframe: true,
             audio: true,
             video: true,
@@ -147,7 +147,8 @@ struct Cursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Gets its next media at the log's entry point; it has all headers from before `known`.
-    Waiting { known: u64 },
+    /// Frames until then are counted as skipped if it `lagged`.
+    Waiting { known: u64, lagged: bool },
     /// Gets frame after frame.
     Playing,
     /// Was paused while playing.
@@ -162,7 +163,7 @@ impl Cursor {
         }
         self.catch_up(log);
         loop {
-            if let State::Waiting { known } = self.state
+            if let State::Waiting { known, .. } = self.state
                 && let Some(entry) = log.entry().filter(|entry| entry.position <= self.next)
             {
                 self.next = entry.position;
@@ -185,26 +186,32 @@ impl Cursor {
         let newest = log.entry().map_or_else(|| log.start(), |entry| entry.position);
         let known = self.next;
         match self.state {
-            State::Resuming if self.next < newest => self.state = State::Waiting { known },
+            State::Resuming if known < newest => {
+                self.state = State::Waiting { known, lagged: false };
+            }
             State::Resuming => self.state = State::Playing,
-            State::Playing if self.next < newest && log.is_behind(self.next) => {
-                self.skipped += newest - self.next;
-                self.state = State::Waiting { known };
+            State::Playing if known < newest && log.is_behind(known) => {
+                self.state = State::Waiting { known, lagged: true };
             }
             State::Playing | State::Waiting { .. } => {}
         }
-        self.next = self.next.max(log.start());
+        let evicted = log.start().saturating_sub(self.next);
+        self.next += evicted;
+        self.count_skipped(evicted);
     }
 
     /// Whether the frame just passed is for this player.
     fn takes(&mut self, kind: FrameKind) -> bool {
         match kind {
             FrameKind::Begin => {
-                self.state = State::Waiting { known: self.next };
+                self.state = State::Waiting { known: self.next, lagged: false };
                 true
             }
             FrameKind::Dry => true,
-            _ if self.state != State::Playing => false,
+            _ if self.state != State::Playing => {
+                self.count_skipped(1);
+                false
+            }
             FrameKind::Header | FrameKind::Data => true,
             FrameKind::Audio => self.audio,
             FrameKind::Keyframe => {
@@ -215,6 +222,12 @@ impl Cursor {
                 self.needs_keyframe |= !self.video;
                 !self.needs_keyframe
             }
+        }
+    }
+
+    fn count_skipped(&mut self, frames: u64) {
+        if let State::Waiting { lagged: true, .. } = self.state {
+            self.skipped += frames;
         }
     }
 }
@@ -352,9 +365,10 @@ mod tests {
         append(&mut log, "abcdefghijklmnopqrstuvw");
         assert!(log.entry().is_none());
         assert_eq!(play(&mut player, &log), "");
-        assert_eq!(player.skipped_frames(), 15);
+        assert_eq!(player.skipped_frames(), 23);
         append(&mut log, "aAKb");
         assert_eq!(play(&mut player, &log), "Kb");
+        assert_eq!(player.skipped_frames(), 25);
     }
 
     #[test]

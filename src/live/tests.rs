@@ -1,5 +1,7 @@
 //! Scenarios: a publisher's messages in, what each player's client makes of its bytes out.
 
+mod random;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
