@@ -416,6 +416,13 @@ mod tests {
         player.receive_audio(false);
         append(&mut log, "aAbKcAd");
         assert_eq!(play(&mut player, &log), "Kcd");
+
+        player.receive_video(false);
+        append(&mut log, "e");
+        assert_eq!(play(&mut player, &log), "");
+        player.receive_video(true);
+        append(&mut log, "fKg");
+        assert_eq!(play(&mut player, &log), "Kg", "f may need e");
     }
 
     #[test]
