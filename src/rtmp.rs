@@ -8,7 +8,7 @@ mod aggregate;
 pub mod chunk;
 pub mod client;
 pub mod command;
-mod control;
+pub mod control;
 mod error;
 pub mod handshake;
 mod link;

@@ -1,18 +1,16 @@
 //! From a publisher's messages to frames: what they are to players, serialised once for all.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::frame_log::{FrameKind, FrameLog};
 use super::metadata::{self, Metadata};
 use super::stream::StreamConfig;
 use crate::flv::{self, AudioKind, VideoKind};
 use crate::rtmp::chunk::{Framing, csid};
+use crate::rtmp::control::{Control, UserControl};
+use crate::rtmp::session::STREAM_ID;
 use crate::rtmp::{Message, MessageType};
 use crate::time::Instant;
-
-/// The message stream that players play on: a session's first `createStream` makes it 1, and a
-/// frame is the same for all players.
-const PLAY_STREAM_ID: u32 = 1;
 
 /// How many audio frames may come with no video between them before a new player of a stream that
 /// has video, but no keyframe to start from, starts with audio alone: some 3 s of AAC.
@@ -44,14 +42,14 @@ impl Publication {
             has_video: false,
             audio_run: 0,
         };
-        publication.append_event(user_control::STREAM_BEGIN, FrameKind::Begin, log);
+        publication.append_event(FrameKind::Begin, UserControl::StreamBegin(STREAM_ID), log);
         publication
     }
 
     /// The publisher has left.
     pub(super) fn end(self, log: &mut FrameLog) {
         log.forget_entry();
-        self.append_event(user_control::STREAM_DRY, FrameKind::Dry, log);
+        self.append_event(FrameKind::Dry, UserControl::StreamDry(STREAM_ID), log);
     }
 
     pub(super) fn since(&self) -> Instant {
@@ -131,15 +129,9 @@ impl Publication {
         log.append_entry(kind, frame, self.preamble(message.timestamp));
     }
 
-    fn append_event(&self, event: u16, kind: FrameKind, log: &mut FrameLog) {
-        let mut payload = BytesMut::with_capacity(6);
-        payload.put_u16(event);
-        payload.put_u32(PLAY_STREAM_ID);
-        let payload = payload.freeze();
-        let kind_id = MessageType::UserControl;
-        let message = Message { kind: kind_id, timestamp: 0, stream_id: 0, payload };
+    fn append_event(&self, kind: FrameKind, event: UserControl, log: &mut FrameLog) {
         let mut chunks = BytesMut::new();
-        self.framing.encode(csid::CONTROL, &message, &mut chunks);
+        self.framing.encode(csid::CONTROL, &Control::User(event).to_message(), &mut chunks);
         log.append(kind, chunks.freeze());
     }
 
@@ -172,13 +164,7 @@ impl Publication {
             MessageType::Video => csid::VIDEO,
             _ => csid::DATA,
         };
-        let message = Message { kind, timestamp, stream_id: PLAY_STREAM_ID, payload };
+        let message = Message { kind, timestamp, stream_id: STREAM_ID, payload };
         self.framing.encode(csid, &message, chunks);
     }
-}
-
-/// User Control event types (RTMP 1.0, 6.2).
-mod user_control {
-    pub(super) const STREAM_BEGIN: u16 = 0;
-    pub(super) const STREAM_DRY: u16 = 2;
 }

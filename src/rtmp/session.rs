@@ -368,5 +368,5 @@ impl Session {
     }
 }
 
-/// The one message stream of a connection.
-const STREAM_ID: u32 = 1;
+/// The one message stream of a connection: what `createStream` answers, and where media travels.
+pub const STREAM_ID: u32 = 1;
