@@ -14,6 +14,9 @@ use ngx_rtmp_module::time::Instant;
 
 const PLAYERS: usize = 500;
 
+/// What one system call takes, as in nginx.
+const SLICES: usize = 64;
+
 /// A picture of 5 Mbit/s at 25 frames a second.
 const PICTURE: usize = 25_000;
 
@@ -64,7 +67,7 @@ impl Source {
         let log = self.stream.log();
         for player in &mut self.players {
             let gathered: usize =
-                player.gather(log, 1 << 20).map(|frame| black_box(frame).len()).sum();
+                player.gather(log).take(SLICES).map(|frame| black_box(frame).len()).sum();
             let sent = (player.partial().len() + gathered).min(taken);
             player.advance(log, sent);
         }

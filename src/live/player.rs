@@ -57,23 +57,11 @@ impl Player {
         &self.partial
     }
 
-    /// The frames this player lacks, in order, without the partly sent one. Gives no more once it
-    /// has given `max_bytes`; the last frame may reach past that. Never gives an empty slice.
-    pub fn gather<'a>(
-        &self,
-        log: &'a FrameLog,
-        max_bytes: usize,
-    ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    /// The frames this player lacks, in order, without the partly sent one; take as many as the
+    /// connection may. None is empty.
+    pub fn gather<'a>(&self, log: &'a FrameLog) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut cursor = self.cursor;
-        let mut left = max_bytes;
-        iter::from_fn(move || {
-            if left == 0 {
-                return None;
-            }
-            let bytes = cursor.step(log)?;
-            left = left.saturating_sub(bytes.len());
-            Some(bytes.as_ref())
-        })
+        iter::from_fn(move || cursor.step(log).map(Bytes::as_ref))
     }
 
     /// Moves on by `sent` bytes of [`partial`](Self::partial) and of what
@@ -269,9 +257,9 @@ mod tests {
     /// Sends all there is; the first byte of each frame.
     fn play(player: &mut Player, log: &FrameLog) -> String {
         assert!(player.partial().is_empty());
-        let frames: Vec<&[u8]> = player.gather(log, usize::MAX).collect();
+        let frames: Vec<&[u8]> = player.gather(log).collect();
         player.advance(log, frames.iter().map(|frame| frame.len()).sum());
-        assert_eq!(player.gather(log, usize::MAX).count(), 0);
+        assert_eq!(player.gather(log).count(), 0);
         frames.iter().map(|frame| char::from(frame[0])).collect()
     }
 
@@ -306,26 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn gather_stops_at_max_bytes() {
-        let log = log_of("BHKabc");
-        let player = Player::new(&log);
-        assert_eq!(player.gather(&log, 0).count(), 0);
-        assert_eq!(player.gather(&log, 1).count(), 1);
-        assert_eq!(player.gather(&log, 20).count(), 2);
-        assert_eq!(player.gather(&log, 21).count(), 3);
-    }
-
-    #[test]
     fn a_partly_sent_frame_outlives_its_eviction() {
         let mut log = log_of("BHKabcdef");
         for sent in 0..=80 {
             let mut player = Player::new(&log);
-            let whole: Vec<u8> = player.gather(&log, usize::MAX).flatten().copied().collect();
+            let whole: Vec<u8> = player.gather(&log).flatten().copied().collect();
             player.advance(&log, sent);
             let mut got = whole[..sent].to_vec();
             got.extend(player.partial());
             assert_eq!(got.len() % 10, 0);
-            player.gather(&log, usize::MAX).for_each(|frame| got.extend(frame));
+            player.gather(&log).for_each(|frame| got.extend(frame));
             assert_eq!(got, whole);
         }
 

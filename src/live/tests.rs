@@ -39,7 +39,7 @@ impl Client {
     /// The connection takes up to `room` bytes. Returns the messages that they complete.
     fn receive(&mut self, stream: &Stream, room: usize) -> Vec<Message> {
         let mut bytes = self.player.partial().to_vec();
-        self.player.gather(stream.log(), room).for_each(|frame| bytes.extend(frame));
+        self.player.gather(stream.log()).for_each(|frame| bytes.extend(frame));
         bytes.truncate(room);
         self.player.advance(stream.log(), bytes.len());
 

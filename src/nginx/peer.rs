@@ -371,7 +371,7 @@ impl Peer {
     /// One gathered send.
     fn send_batch(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<Batch, End> {
         let partial = player.as_ref().map_or(&[][..], |(player, _)| player.partial());
-        let frames = player.as_ref().map(|(player, log)| player.gather(log, usize::MAX));
+        let frames = player.as_ref().map(|(player, log)| player.gather(log));
         let mut slices: [&[u8]; MAX_SLICES] = [&[]; MAX_SLICES];
         let mut filled = 0;
         let due = iter::once(partial)
