@@ -41,11 +41,6 @@ impl Tracks {
         }
     }
 
-    /// Whether there is a track of each kind.
-    pub const fn is_complete(&self) -> bool {
-        self.video.is_some() && self.audio.is_some()
-    }
-
     /// Whether there is a track of that kind.
     pub const fn has(&self, kind: TrackKind) -> bool {
         match kind {

@@ -103,12 +103,11 @@ impl Hls {
     /// The stream ended: completes the last segment and the playlist.
     pub fn finish(&mut self) {
         self.end_probe();
-        if let Some(duration) = self.segmenter.finish() {
-            self.close_segment(duration);
-        }
-        if !self.playlist.is_empty() {
-            self.playlist.end();
-            self.write_playlist();
+        self.playlist.end();
+        match self.segmenter.finish() {
+            Some(duration) => self.close_segment(duration),
+            None if self.playlist.is_empty() => {}
+            None => self.write_playlist(),
         }
     }
 
@@ -138,9 +137,6 @@ impl Hls {
             return self.segmenter.remove(TrackKind::Audio);
         }
         self.segmenter.configure(config);
-        if self.segmenter.known_tracks().is_complete() {
-            self.end_probe();
-        }
     }
 
     fn hold_or_push_unit(&mut self, unit: AccessUnit, now: UnixMillis) {
@@ -159,6 +155,9 @@ impl Hls {
         let Some(probe) = self.probe.take() else {
             return;
         };
+        if let Some(track) = probe.lone_track() {
+            self.segmenter.presume_lone(track);
+        }
         for (unit, now) in probe.into_units() {
             self.push_unit(unit, now);
         }

@@ -47,7 +47,7 @@ impl Playlist {
             segments: VecDeque::new(),
             window,
             capacity: capacity(fragment, window),
-            target_duration: (fragment.0 + Ticks::PER_SECOND - 1) / Ticks::PER_SECOND,
+            target_duration: ((fragment.0 + Ticks::PER_SECOND - 1) / Ticks::PER_SECOND).max(1),
             media_sequence: sequence,
             discontinuity_sequence: sequence,
             independent: true,

@@ -103,9 +103,9 @@ impl Segmenter {
         self.known.remove(kind);
     }
 
-    /// All tracks that the stream was said to have.
-    pub const fn known_tracks(&self) -> &Tracks {
-        &self.known
+    /// Tells that only `track` is sending: the other is left out until it does.
+    pub fn presume_lone(&mut self, track: TrackKind) {
+        self.timeline.presume_lone(track);
     }
 
     /// The tracks of the open segment, or of the last one if none is.
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(video(&mut s, 40, false), (None, OPEN));
         assert!(!s.tracks().has(Audio));
         assert_eq!(video(&mut s, 80, true), (Some(80), NEW_TIMELINE));
-        assert!(s.tracks().is_complete());
+        assert!(s.tracks().has(Video) && s.tracks().has(Audio));
         assert_eq!(audio(&mut s, 90), (None, OPEN));
     }
 
@@ -359,7 +359,7 @@ mod tests {
         assert_eq!(audio(&mut s, 12_000), (Some(2000), NEW));
         assert_eq!(video(&mut s, 12_010, false), (None, NOWHERE));
         assert_eq!(video(&mut s, 12_050, true), (Some(50), NEW_TIMELINE));
-        assert!(s.tracks().is_complete());
+        assert!(s.tracks().has(Video) && s.tracks().has(Audio));
     }
 
     #[test]

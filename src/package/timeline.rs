@@ -14,8 +14,15 @@ const MAX_STEP_FORWARD: Ticks = Ticks::from_millis(10_000);
 pub struct Timeline {
     /// The last decoding time of each track.
     last: PerTrack<Option<Ticks>>,
-    /// The last unit's track, and the time of the first of its units since one of the other track.
-    run: Option<(TrackKind, Ticks)>,
+    run: Option<Run>,
+}
+
+/// Units of one track with none of the other in between.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    track: TrackKind,
+    /// The time of the first; none if there never was a unit of the other track.
+    since: Option<Ticks>,
 }
 
 impl Timeline {
@@ -26,24 +33,33 @@ impl Timeline {
     pub fn follow(&mut self, unit: &mut AccessUnit) -> bool {
         let jumped = self.jumped(unit);
         if jumped {
-            *self = Self::default();
+            *self = Self { run: self.run.filter(|run| run.since.is_none()), ..Self::default() };
         }
         if let Some(last) = self.last[unit.track].filter(|last| !far(*last, unit.dts)) {
             unit.dts = unit.dts.max(last);
         }
         unit.pts = unit.pts.max(unit.dts);
         self.last[unit.track] = Some(unit.dts);
-        if self.run.is_none_or(|(track, _)| track != unit.track) {
-            self.run = Some((unit.track, unit.dts));
+        if self.run.is_none_or(|run| run.track != unit.track) {
+            self.run = Some(Run { track: unit.track, since: Some(unit.dts) });
         }
         jumped
     }
 
+    /// Takes `track` for the only one until the other sends something.
+    pub fn presume_lone(&mut self, track: TrackKind) {
+        self.run = Some(Run { track, since: None });
+    }
+
     /// The only track that sent anything for at least `span`.
     pub fn lone_track(&self, span: Ticks) -> Option<TrackKind> {
-        let (track, since) = self.run?;
-        let last = self.last[track]?;
-        (last.0 - since.0 >= span.0).then_some(track)
+        let run = self.run?;
+        let is_lone = match (run.since, self.last[run.track]) {
+            (Some(since), Some(last)) => last.0 - since.0 >= span.0,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        is_lone.then_some(run.track)
     }
 
     /// Far from both tracks. A track that was silent for long is only far from itself, and tracks
@@ -136,6 +152,21 @@ mod tests {
             (Video, 1009, None),
             (Video, 1010, Some(Video)),
             (Audio, 1010, None),
+        ] {
+            timeline.follow(&mut unit(track, millis));
+            assert_eq!(timeline.lone_track(span), lone, "{millis}");
+        }
+    }
+    #[test]
+    fn a_track_that_is_presumed_alone_is_until_the_other_sends() {
+        let span = Ticks::from_millis(1000);
+        let mut timeline = Timeline::default();
+        timeline.presume_lone(Video);
+        for (track, millis, lone) in [
+            (Video, 0, Some(Video)),
+            (Video, 900_000, Some(Video)),
+            (Audio, 900_000, None),
+            (Video, 900_000, None),
         ] {
             timeline.follow(&mut unit(track, millis));
             assert_eq!(timeline.lone_track(span), lone, "{millis}");

@@ -18,11 +18,20 @@ fn hls(nested: bool) -> Hls {
     Hls::new(&config, "live", UnixMillis(START * 1000)).unwrap()
 }
 
+/// An output that knows of both tracks.
 fn configured() -> Hls {
     let mut hls = hls(false);
     for config in [avc_config(), aac_config()] {
         hls.push(MediaEvent::Config(config), UnixMillis(START * 1000));
     }
+    hls
+}
+
+/// An output whose first segment is open: both tracks have sent something.
+fn started() -> Hls {
+    let mut hls = configured();
+    video(&mut hls, 0);
+    audio(&mut hls, 0);
     hls
 }
 
@@ -72,9 +81,7 @@ fn last_playlist(hls: &mut Hls) -> String {
 
 #[test]
 fn a_segment_is_complete_before_a_playlist_names_it() {
-    let mut hls = configured();
-    video(&mut hls, 0);
-    audio(&mut hls, 0);
+    let mut hls = started();
     assert_eq!(ops(&mut hls), ["create live-1700000000.ts.tmp"]);
     video(&mut hls, 2000);
     assert_eq!(
@@ -108,8 +115,8 @@ fn a_nested_stream_has_its_directory() {
 
 #[test]
 fn data_are_written_as_they_arrive() {
-    let mut hls = configured();
-    for frame in 0..10 {
+    let mut hls = started();
+    for frame in 1..10 {
         push_at(&mut hls, TrackKind::Video, 40 * frame, START * 1000, 20_000);
     }
     let writes: Vec<usize> = std::iter::from_fn(|| hls.poll_op())
@@ -136,12 +143,23 @@ fn a_stream_of_one_track_waits_a_second_for_another() {
 
 #[test]
 fn the_second_track_ends_the_wait() {
-    let mut hls = hls(false);
-    hls.push(MediaEvent::Config(avc_config()), UnixMillis(START * 1000));
+    let mut hls = configured();
     video(&mut hls, 0);
-    hls.push(MediaEvent::Config(aac_config()), UnixMillis(START * 1000));
+    assert!(ops(&mut hls).is_empty());
+    audio(&mut hls, 0);
     assert_eq!(ops(&mut hls), ["create live-1700000000.ts.tmp"]);
-    assert!(hls.segmenter.tracks().is_complete());
+    assert!(hls.segmenter.tracks().has(TrackKind::Audio));
+}
+
+#[test]
+fn a_track_that_is_announced_and_silent_is_left_out_until_it_sends() {
+    let mut hls = configured();
+    video(&mut hls, 0);
+    video(&mut hls, 1000);
+    assert!(!hls.segmenter.tracks().has(TrackKind::Audio));
+    audio(&mut hls, 1010);
+    video(&mut hls, 1040);
+    assert!(hls.segmenter.tracks().has(TrackKind::Audio));
 }
 
 #[test]
@@ -180,6 +198,8 @@ fn audio_that_adts_cannot_express_is_no_track() {
     config.frame_length = 960;
     hls.push(MediaEvent::Config(TrackConfig::Audio(config)), UnixMillis(0));
     video(&mut hls, 0);
+    audio(&mut hls, 0);
+    assert_eq!(ops(&mut hls), ["create live-1700000000.ts.tmp"]);
     assert!(!hls.segmenter.tracks().has(TrackKind::Audio));
 }
 
@@ -188,6 +208,7 @@ fn dates_follow_the_stream_until_a_discontinuity() {
     let mut hls = configured();
     let start = START * 1000;
     push_at(&mut hls, TrackKind::Video, 0, start + 5, 4);
+    push_at(&mut hls, TrackKind::Audio, 0, start + 7, 4);
     push_at(&mut hls, TrackKind::Video, 2000, start + 2700, 4);
     push_at(&mut hls, TrackKind::Video, 50_000, start + 9999, 4);
     hls.finish();
@@ -215,8 +236,7 @@ fn dates_follow_the_stream_until_a_discontinuity() {
 
 #[test]
 fn a_storage_failure_drops_the_open_segment() {
-    let mut hls = configured();
-    video(&mut hls, 0);
+    let mut hls = started();
     video(&mut hls, 2000);
     ops(&mut hls);
     hls.storage_failed(&[]);
@@ -232,8 +252,8 @@ fn a_storage_failure_drops_the_open_segment() {
 
 #[test]
 fn a_lost_segment_is_in_no_playlist() {
-    let mut hls = configured();
-    for millis in [0, 2000, 4000] {
+    let mut hls = started();
+    for millis in [2000, 4000] {
         video(&mut hls, millis);
     }
     ops(&mut hls);
