@@ -7,6 +7,10 @@ use ::time::OffsetDateTime;
 
 use crate::time::{Ticks, UnixMillis};
 
+/// Discontinuity sequences start below this: hls.js keeps an array with as many places, and hangs
+/// when they are the seconds since 1970.
+const MAX_FIRST_DISCONTINUITY: u64 = 1 << 16;
+
 /// A segment as a playlist tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -41,7 +45,7 @@ pub struct Playlist {
 
 impl Playlist {
     /// An empty playlist that is to span `window`, of segments that are to last `fragment`. Its
-    /// media sequence and its discontinuity sequence start at `sequence`.
+    /// media sequence starts at `sequence`, and so, in short, does its discontinuity sequence.
     pub fn new(fragment: Ticks, window: Ticks, sequence: u64) -> Self {
         Self {
             segments: VecDeque::new(),
@@ -49,7 +53,7 @@ impl Playlist {
             capacity: capacity(fragment, window),
             target_duration: ((fragment.0 + Ticks::PER_SECOND - 1) / Ticks::PER_SECOND).max(1),
             media_sequence: sequence,
-            discontinuity_sequence: sequence,
+            discontinuity_sequence: sequence % MAX_FIRST_DISCONTINUITY,
             independent: true,
             ended: false,
         }
@@ -201,7 +205,7 @@ mod tests {
              #EXT-X-INDEPENDENT-SEGMENTS\n\
              #EXT-X-TARGETDURATION:2\n\
              #EXT-X-MEDIA-SEQUENCE:1700000000\n\
-             #EXT-X-DISCONTINUITY-SEQUENCE:1700000000\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:61696\n\
              #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
              #EXTINF:2.000000,\n\
              1700000000.ts\n\
@@ -229,7 +233,7 @@ mod tests {
              #EXT-X-VERSION:3\n\
              #EXT-X-TARGETDURATION:2\n\
              #EXT-X-MEDIA-SEQUENCE:1700000000\n\
-             #EXT-X-DISCONTINUITY-SEQUENCE:1700000000\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:61696\n\
              #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z\n\
              #EXTINF:2.000000,\n\
              1700000000.ts\n\
@@ -284,9 +288,9 @@ mod tests {
         push_all(&mut playlist, &[2000, 2000, 2000]);
         playlist.segments[1].discontinuity = true;
         push_all(&mut playlist, &[2000]);
-        assert_eq!(playlist.discontinuity_sequence, START);
+        assert_eq!(playlist.discontinuity_sequence, START % MAX_FIRST_DISCONTINUITY);
         push_all(&mut playlist, &[2000]);
-        assert_eq!(playlist.discontinuity_sequence, START + 1);
+        assert_eq!(playlist.discontinuity_sequence, START % MAX_FIRST_DISCONTINUITY + 1);
         assert!(!playlist.to_string().contains("#EXT-X-DISCONTINUITY\n"));
     }
 

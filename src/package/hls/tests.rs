@@ -219,7 +219,7 @@ fn dates_follow_the_stream_until_a_discontinuity() {
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-TARGETDURATION:2\n\
          #EXT-X-MEDIA-SEQUENCE:1700000000\n\
-         #EXT-X-DISCONTINUITY-SEQUENCE:1700000000\n\
+         #EXT-X-DISCONTINUITY-SEQUENCE:61696\n\
          #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.005Z\n\
          #EXTINF:2.000000,\n\
          live-1700000000.ts\n\
