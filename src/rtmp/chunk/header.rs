@@ -89,7 +89,7 @@ impl TimestampField {
 }
 
 /// Takes the repetition of an extended timestamp off the front of `input`, unless what is there
-/// cannot be it: old Flash encoders and others do not repeat it, so those bytes are payload.
+/// cannot be it: some encoders do not repeat it, so those bytes are payload.
 fn skip_repeat(millis: u32, input: &mut &[u8]) -> Option<()> {
     let expected = millis.to_be_bytes();
     let seen = input.get(..expected.len()).unwrap_or(input);
