@@ -16,6 +16,10 @@ use crate::time::Instant;
 /// has video, but no keyframe to start from, starts with audio alone: some 3 s of AAC.
 const MAX_AUDIO_RUN: u32 = 128;
 
+/// When metadata is said to be of: always the beginning. ffmpeg takes metadata with any other time
+/// for a track of subtitles.
+const METADATA_TIMESTAMP: u32 = 0;
+
 /// What one publisher sends, from its coming to its leaving.
 #[derive(Debug)]
 pub(super) struct Publication {
@@ -63,7 +67,7 @@ impl Publication {
             MessageType::Video => self.push_video(message, log),
             MessageType::DataAmf0 if metadata::is_metadata(&message.payload) => {
                 let changed = self.metadata.publish(&message.payload);
-                self.append_metadata(changed, message.timestamp, log);
+                self.append_metadata(changed, log);
             }
             MessageType::DataAmf0 => self.append(FrameKind::Data, message, log),
             _ => {}
@@ -103,7 +107,7 @@ impl Publication {
         }
         *header = Some(message.payload.clone());
         let changed = self.metadata.set_header(message);
-        self.append_metadata(changed, message.timestamp, log);
+        self.append_metadata(changed, log);
         self.append(FrameKind::Header, message, log);
     }
 
@@ -114,9 +118,10 @@ impl Publication {
         (!expects_video || self.audio_run > MAX_AUDIO_RUN) && !log.starts_at_keyframe()
     }
 
-    fn append_metadata(&self, changed: Option<Bytes>, timestamp: u32, log: &mut FrameLog) {
+    fn append_metadata(&self, changed: Option<Bytes>, log: &mut FrameLog) {
         if let Some(payload) = changed {
-            log.append(FrameKind::Header, self.frame(MessageType::DataAmf0, timestamp, payload));
+            let frame = self.frame(MessageType::DataAmf0, METADATA_TIMESTAMP, payload);
+            log.append(FrameKind::Header, frame);
         }
     }
 
@@ -135,16 +140,16 @@ impl Publication {
         log.append(kind, chunks.freeze());
     }
 
-    /// Metadata and sequence headers in force, stamped with the time of the frame that follows
-    /// them: their own may be hours old, and players take a leap in time for an error.
+    /// Metadata and sequence headers in force. The headers are stamped with the time of the frame
+    /// that follows them: their own may be hours old, and players take a leap in time for an error.
     fn preamble(&self, timestamp: u32) -> Bytes {
         let headers = [
-            (MessageType::DataAmf0, self.metadata.payload()),
-            (MessageType::Video, self.video_header.as_ref()),
-            (MessageType::Audio, self.audio_header.as_ref()),
+            (MessageType::DataAmf0, METADATA_TIMESTAMP, self.metadata.payload()),
+            (MessageType::Video, timestamp, self.video_header.as_ref()),
+            (MessageType::Audio, timestamp, self.audio_header.as_ref()),
         ];
         let mut chunks = BytesMut::new();
-        for (kind, payload) in headers {
+        for (kind, timestamp, payload) in headers {
             if let Some(payload) = payload {
                 self.encode(kind, timestamp, payload.clone(), &mut chunks);
             }
