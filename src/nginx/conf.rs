@@ -20,7 +20,7 @@ use std::time::Duration;
 use nginx_sys::{ngx_command_t, ngx_conf_t};
 
 use self::core::CoreSettings;
-use self::directive::Level;
+use self::directive::{Directive, Level, MAIN, SERVER, Setter};
 use self::hls::HlsSettings;
 use self::listen::Listen;
 use self::live::LiveSettings;
@@ -29,8 +29,38 @@ use crate::live::StreamConfig;
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
-pub(super) use self::directive::{COMMANDS, Conf, Failure, check};
+pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::{Endpoint, Listener};
+
+/// Every directive inside `rtmp {}`, a table a feature.
+static DIRECTIVES: [&[Directive]; 4] =
+    [BLOCKS, core::DIRECTIVES, live::DIRECTIVES, hls::DIRECTIVES];
+
+const BLOCKS: &[Directive] = &[
+    Directive::new(c"server", MAIN, Setter::Block(set_server)),
+    Directive::new(c"application", SERVER, Setter::NamedBlock(set_application)),
+];
+
+const COUNT: usize =
+    BLOCKS.len() + core::DIRECTIVES.len() + live::DIRECTIVES.len() + hls::DIRECTIVES.len();
+
+/// nginx's table of them, ended by an empty one.
+pub(super) static mut COMMANDS: [ngx_command_t; COUNT + 1] = commands();
+
+const fn commands() -> [ngx_command_t; COUNT + 1] {
+    let mut commands = [const { ngx_command_t::empty() }; COUNT + 1];
+    let (mut filled, mut table) = (0, 0);
+    while table < DIRECTIVES.len() {
+        let mut row = 0;
+        while row < DIRECTIVES[table].len() {
+            commands[filled] = DIRECTIVES[table][row].command();
+            filled += 1;
+            row += 1;
+        }
+        table += 1;
+    }
+    commands
+}
 
 /// What an `rtmp {}`, `server {}` or `application {}` block says.
 #[derive(Debug, Default)]

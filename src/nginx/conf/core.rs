@@ -32,78 +32,50 @@ const LONGEST_MESSAGE: usize = 0xff_ffff;
 const MAX_CHUNK_SIZE: u32 = 10_485_760;
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    Directive { name: c"listen", levels: SERVER, setter: Setter::Arguments(listen::set_listen) },
-    Directive {
-        name: c"so_keepalive",
-        levels: MAIN | SERVER,
-        setter: Setter::Unused("use the so_keepalive parameter of \"listen\""),
-    },
-    Directive {
-        name: c"timeout",
-        levels: MAIN | SERVER,
-        setter: Setter::Time(|settings| &mut settings.core.timeout),
-    },
-    Directive {
-        name: c"ping",
-        levels: MAIN | SERVER,
-        setter: Setter::Time(|settings| &mut settings.core.ping),
-    },
-    Directive {
-        name: c"ping_timeout",
-        levels: MAIN | SERVER,
-        setter: Setter::Time(|settings| &mut settings.core.ping_timeout),
-    },
-    Directive {
-        name: c"max_streams",
-        levels: MAIN | SERVER,
-        // Chunk streams 2 to 7 are those that common encoders and players use.
-        setter: Setter::Number(|settings| &mut settings.core.max_streams, 8..=65_600),
-    },
-    Directive {
-        name: c"ack_window",
-        levels: MAIN | SERVER,
-        setter: Setter::Number(|settings| &mut settings.core.ack_window, 1..=u32::MAX),
-    },
-    Directive {
-        name: c"chunk_size",
-        levels: MAIN | SERVER,
-        setter: Setter::Number(|settings| &mut settings.core.chunk_size, 128..=MAX_CHUNK_SIZE),
-    },
-    Directive {
-        name: c"max_message",
-        levels: MAIN | SERVER,
-        setter: Setter::Size(|settings| &mut settings.core.max_message, 1..=usize::MAX),
-    },
-    Directive {
-        name: c"out_queue",
-        levels: MAIN | SERVER,
-        setter: Setter::Size(|settings| &mut settings.core.out_queue, 1..=1_048_576),
-    },
-    Directive {
-        name: c"out_cork",
-        levels: MAIN | SERVER,
-        setter: Setter::Unused("messages are gathered into one send per turn of the event loop"),
-    },
-    Directive {
-        name: c"busy",
-        levels: MAIN | SERVER,
-        setter: Setter::Flag(|settings| &mut settings.core.busy),
-    },
-    Directive {
-        name: c"play_time_fix",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.core.play_time_fix),
-    },
-    Directive {
-        name: c"publish_time_fix",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.core.publish_time_fix),
-    },
-    Directive {
-        name: c"buflen",
-        levels: MAIN | SERVER,
-        setter: Setter::Time(|settings| &mut settings.core.buflen),
-    },
+    Directive::new(c"listen", SERVER, Setter::Arguments(listen::set_listen)),
+    Directive::new(
+        c"so_keepalive",
+        MAIN | SERVER,
+        Setter::Unused("use the so_keepalive parameter of \"listen\""),
+    ),
+    Directive::new(c"timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.timeout)),
+    Directive::new(c"ping", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping)),
+    Directive::new(c"ping_timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping_timeout)),
+    // Chunk streams 2 to 7 are those that common encoders and players use.
+    Directive::new(
+        c"max_streams",
+        MAIN | SERVER,
+        Setter::Number(|s| &mut s.core.max_streams, 8..=65_600),
+    ),
+    Directive::new(
+        c"ack_window",
+        MAIN | SERVER,
+        Setter::Number(|s| &mut s.core.ack_window, 1..=u32::MAX),
+    ),
+    Directive::new(
+        c"chunk_size",
+        MAIN | SERVER,
+        Setter::Number(|s| &mut s.core.chunk_size, 128..=MAX_CHUNK_SIZE),
+    ),
+    Directive::new(
+        c"max_message",
+        MAIN | SERVER,
+        Setter::Size(|s| &mut s.core.max_message, 1..=usize::MAX),
+    ),
+    Directive::new(
+        c"out_queue",
+        MAIN | SERVER,
+        Setter::Size(|s| &mut s.core.out_queue, 1..=1_048_576),
+    ),
+    Directive::new(
+        c"out_cork",
+        MAIN | SERVER,
+        Setter::Unused("messages are gathered into one send per turn of the event loop"),
+    ),
+    Directive::new(c"busy", MAIN | SERVER, Setter::Flag(|s| &mut s.core.busy)),
+    Directive::new(c"play_time_fix", EVERYWHERE, Setter::Flag(|s| &mut s.core.play_time_fix)),
+    Directive::new(c"publish_time_fix", EVERYWHERE, Setter::Flag(|s| &mut s.core.publish_time_fix)),
+    Directive::new(c"buflen", MAIN | SERVER, Setter::Time(|s| &mut s.core.buflen)),
 ];
 
 impl CoreSettings {

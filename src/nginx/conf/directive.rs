@@ -13,7 +13,7 @@ use nginx_sys::{
     ngx_conf_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t, ngx_uint_t,
 };
 
-use super::{Block, Settings, core, hls, live, parse};
+use super::{Block, Settings, parse};
 use crate::nginx::{guard, modules};
 
 /// Where a directive may stand. The bits are nginx's own of the `http` module, which cannot be
@@ -33,10 +33,10 @@ pub(super) const EVERYWHERE: usize = MAIN | SERVER | APPLICATION;
 
 /// A directive valid inside `rtmp {}`.
 pub(super) struct Directive {
-    pub(super) name: &'static CStr,
+    name: &'static CStr,
     /// A union of [`Level`] bits.
-    pub(super) levels: usize,
-    pub(super) setter: Setter,
+    levels: usize,
+    setter: Setter,
 }
 
 /// What a directive takes, and where it goes.
@@ -65,42 +65,13 @@ pub(super) enum Setter {
 
 type Slot<T> = fn(&mut Settings) -> &mut Option<T>;
 
-const BLOCKS: [Directive; 2] = [
-    Directive { name: c"server", levels: MAIN, setter: Setter::Block(super::set_server) },
-    Directive {
-        name: c"application",
-        levels: SERVER,
-        setter: Setter::NamedBlock(super::set_application),
-    },
-];
-
-/// Every directive, a table a feature.
-static DIRECTIVES: [&[Directive]; 4] =
-    [&BLOCKS, core::DIRECTIVES, live::DIRECTIVES, hls::DIRECTIVES];
-
-const COUNT: usize =
-    BLOCKS.len() + core::DIRECTIVES.len() + live::DIRECTIVES.len() + hls::DIRECTIVES.len();
-
-/// nginx's table of the directives, ended by an empty one.
-pub(in crate::nginx) static mut COMMANDS: [ngx_command_t; COUNT + 1] = commands();
-
-const fn commands() -> [ngx_command_t; COUNT + 1] {
-    let mut commands = [const { ngx_command_t::empty() }; COUNT + 1];
-    let (mut filled, mut table) = (0, 0);
-    while table < DIRECTIVES.len() {
-        let mut row = 0;
-        while row < DIRECTIVES[table].len() {
-            commands[filled] = DIRECTIVES[table][row].command();
-            filled += 1;
-            row += 1;
-        }
-        table += 1;
-    }
-    commands
-}
-
 impl Directive {
-    const fn command(&'static self) -> ngx_command_t {
+    pub(super) const fn new(name: &'static CStr, levels: usize, setter: Setter) -> Self {
+        Self { name, levels, setter }
+    }
+
+    /// The directive as nginx's tables have it.
+    pub(super) const fn command(&'static self) -> ngx_command_t {
         let arity = match self.setter {
             Setter::Flag(_) => NGX_CONF_FLAG,
             Setter::Time(_)

@@ -21,36 +21,16 @@ settings! {
 }
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    Directive {
-        name: c"hls",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.hls.hls),
-    },
-    Directive {
-        name: c"hls_path",
-        levels: EVERYWHERE,
-        setter: Setter::Path(|settings| &mut settings.hls.path),
-    },
-    Directive {
-        name: c"hls_fragment",
-        levels: EVERYWHERE,
-        setter: Setter::Time(|settings| &mut settings.hls.fragment),
-    },
-    Directive {
-        name: c"hls_playlist_length",
-        levels: EVERYWHERE,
-        setter: Setter::Time(|settings| &mut settings.hls.playlist_length),
-    },
-    Directive {
-        name: c"hls_nested",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.hls.nested),
-    },
-    Directive {
-        name: c"hls_cleanup",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.hls.cleanup),
-    },
+    Directive::new(c"hls", EVERYWHERE, Setter::Flag(|s| &mut s.hls.hls)),
+    Directive::new(c"hls_path", EVERYWHERE, Setter::Path(|s| &mut s.hls.path)),
+    Directive::new(c"hls_fragment", EVERYWHERE, Setter::Time(|s| &mut s.hls.fragment)),
+    Directive::new(
+        c"hls_playlist_length",
+        EVERYWHERE,
+        Setter::Time(|s| &mut s.hls.playlist_length),
+    ),
+    Directive::new(c"hls_nested", EVERYWHERE, Setter::Flag(|s| &mut s.hls.nested)),
+    Directive::new(c"hls_cleanup", EVERYWHERE, Setter::Flag(|s| &mut s.hls.cleanup)),
 ];
 
 impl HlsSettings {

@@ -14,12 +14,8 @@ settings! {
 }
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    Directive {
-        name: c"live",
-        levels: EVERYWHERE,
-        setter: Setter::Flag(|settings| &mut settings.live.live),
-    },
-    Directive { name: c"meta", levels: EVERYWHERE, setter: Setter::Argument(set_meta) },
+    Directive::new(c"live", EVERYWHERE, Setter::Flag(|s| &mut s.live.live)),
+    Directive::new(c"meta", EVERYWHERE, Setter::Argument(set_meta)),
 ];
 
 fn set_meta(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
