@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, NonNull};
 
@@ -122,18 +123,12 @@ impl Connection {
 
     /// Sends the slices, at most [`MAX_SLICES`], in one call; gives how many bytes were taken.
     pub(super) fn send(&mut self, slices: &[&[u8]]) -> Result<usize, Broken> {
-        // SAFETY: all-zero is an empty buffer and an unlinked chain (ngx_pcalloc).
-        let (mut buffers, mut links): ([ngx_buf_t; MAX_SLICES], [ngx_chain_t; MAX_SLICES]) =
-            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        let mut buffers = [const { MaybeUninit::<ngx_buf_t>::uninit() }; MAX_SLICES];
+        let mut links = [const { MaybeUninit::<ngx_chain_t>::uninit() }; MAX_SLICES];
         let mut next = ptr::null_mut();
         for ((slice, buffer), link) in slices.iter().zip(&mut buffers).zip(&mut links).rev() {
-            let range = slice.as_ptr_range();
-            buffer.pos = range.start.cast_mut();
-            buffer.last = range.end.cast_mut();
-            buffer.set_memory(1);
-            link.buf = buffer;
-            link.next = next;
-            next = link;
+            let buf = buffer.write(buffer_of(slice));
+            next = link.write(ngx_chain_t { buf, next });
         }
         let c = self.raw();
         let (sent_before, send_chain) = (c.sent, c.send_chain);
@@ -208,6 +203,16 @@ impl Drop for Connection {
             ngx_destroy_pool(pool);
         }
     }
+}
+
+fn buffer_of(slice: &[u8]) -> ngx_buf_t {
+    // SAFETY: all-zero is an empty buffer (ngx_calloc_buf).
+    let mut buffer: ngx_buf_t = unsafe { mem::zeroed() };
+    let range = slice.as_ptr_range();
+    buffer.pos = range.start.cast_mut();
+    buffer.last = range.end.cast_mut();
+    buffer.set_memory(1);
+    buffer
 }
 
 /// The IP address of a `sockaddr`; none for unix sockets.
