@@ -16,6 +16,8 @@ COPY Cargo.toml ./
 RUN scripts/setup build
 COPY .cargo .cargo
 COPY Cargo.lock ./
+# Cargo wants to see the benchmarks that Cargo.toml names.
+COPY benches benches
 COPY src src
 RUN scripts/build
 
@@ -50,7 +52,8 @@ COPY nginx-conf/nginx.conf /etc/nginx/nginx.conf
 # www-data, as a number: Kubernetes can tell only of a number that it is not root.
 USER 33:33
 EXPOSE 1935 8080
-STOPSIGNAL SIGQUIT
+# Ends the streams in good order. SIGQUIT would wait for the publishers to leave by themselves.
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8080/"]
 ENTRYPOINT ["nginx", "-p", "/srv/ngx-rtmp/", "-e", "stderr"]
