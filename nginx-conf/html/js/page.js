@@ -9,6 +9,9 @@ import { liveStreams, playlistUrl } from "./streams.js";
 
 const REFRESH_MS = 3000;
 
+// A live stream that does not play for this many refreshes is started anew.
+const PATIENCE = 4;
+
 const $ = (id) => document.getElementById(id);
 const video = $("video");
 const player = new Player(video, showNotice);
@@ -17,6 +20,7 @@ const facts = new Facts(video);
 let config = null;
 let streams = [];
 let chosen = null;
+let stalled = 0;
 
 async function main() {
   wireCopyButtons();
@@ -68,8 +72,12 @@ function choose(name) {
 
 // A stream that was away is a new one to the player; one that failed gets another chance.
 function resume(before) {
-  if (!streamOf(chosen) || player.state === "playing") return;
-  if (!before || ["idle", "ended", "failed"].includes(player.state)) player.play(playlistUrl(chosen));
+  if (!streamOf(chosen) || ["playing", "blocked"].includes(player.state)) stalled = 0;
+  else if (!before || ["idle", "ended", "failed"].includes(player.state)) stalled = PATIENCE;
+  else stalled += 1;
+  if (stalled < PATIENCE) return;
+  stalled = 0;
+  player.play(playlistUrl(chosen));
 }
 
 function streamOf(name) {
@@ -125,6 +133,8 @@ function noticeText() {
   switch (player.state) {
     case "connecting":
       return "Connecting…";
+    case "blocked":
+      return "Press play to start.";
     case "waiting":
       return live ? "Waiting for the picture…" : "The stream has stopped. Waiting for it…";
     case "failed":

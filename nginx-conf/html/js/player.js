@@ -3,8 +3,9 @@
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 
 /**
- * A player is `idle`, then after `play`: `connecting`, `playing`, `waiting` (for data), and at last
- * `ended` or `failed`. It calls `onState` whenever that changes.
+ * A player is `idle`, then after `play`: `connecting`, `blocked` (the browser wants a click first),
+ * `playing`, `waiting` (for data), and at last `ended` or `failed`. It calls `onState` whenever that
+ * changes.
  */
 export class Player {
   #video;
@@ -58,9 +59,10 @@ export class Player {
     this.#start();
   }
 
-  // A browser may refuse to start by itself; its controls are there then.
   #start() {
-    this.#video.play().catch(() => {});
+    this.#video.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.#enter("blocked");
+    });
   }
 
   // Some browsers say that they play HLS, and then cannot play live streams.
@@ -71,9 +73,11 @@ export class Player {
     this.#playWithHlsJs();
   }
 
+  // A player that recovered and fails again before it plays is not helped by recovering.
   #hlsJsFailed(error) {
     if (!error.fatal) return;
-    if (error.type === window.Hls.ErrorTypes.MEDIA_ERROR && this.state !== "failed") {
+    if (error.type === window.Hls.ErrorTypes.MEDIA_ERROR && this.state === "playing") {
+      this.#enter("waiting");
       this.#hls.recoverMediaError();
     } else {
       this.#enter("failed");
