@@ -26,6 +26,8 @@ const MAX_QUEUED: usize = 16 << 20;
 #[derive(Default)]
 pub(super) struct Storage {
     outputs: Slab<Output>,
+    /// Whether there are no threads any more; then all waits for [`Storage::drain`].
+    threads_ended: bool,
 }
 
 /// Names an output until it is closed.
@@ -110,16 +112,23 @@ impl Storage {
         self.start(id);
     }
 
-    /// Executes everything that is queued, before the process ends.
+    /// From now on operations are only queued.
     ///
     /// # Safety
     ///
-    /// nginx has ended its threads.
-    pub(super) unsafe fn drain(&mut self) {
+    /// nginx has ended its threads, so whatever was in flight has been executed.
+    pub(super) unsafe fn end_threads(&mut self) {
+        self.threads_ended = true;
+    }
+
+    /// Executes everything that is queued, before the process ends.
+    pub(super) fn drain(&mut self) {
+        assert!(self.threads_ended, "jobs may be in flight");
         for (index, mut output) in mem::take(&mut self.outputs) {
-            if let State::InFlight(in_flight) = mem::take(&mut output.state) {
-                // SAFETY: the caller's promise.
-                output.finish(unsafe { in_flight.into_job() });
+            match mem::take(&mut output.state) {
+                State::Idle(writer) => output.state = State::Idle(writer),
+                // SAFETY: see `end_threads`.
+                State::InFlight(in_flight) => output.finish(unsafe { in_flight.into_job() }),
             }
             while let Some(mut job) = output.next_job(OutputId(index)) {
                 job.execute();
@@ -129,6 +138,9 @@ impl Storage {
     }
 
     fn start(&mut self, id: OutputId) {
+        if self.threads_ended {
+            return;
+        }
         let output = &mut self.outputs[id.0];
         while let Some(job) = output.next_job(id) {
             match pool::dispatch(job) {

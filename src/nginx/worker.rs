@@ -111,12 +111,13 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
     guard(
         || {
             with(|worker| {
+                // SAFETY: see above.
+                unsafe { worker.shared.storage.end_threads() };
                 let ids: Vec<_> = worker.peers.iter().map(|(id, _)| id).collect();
                 for id in ids {
                     worker.finalize(id, &End::Exit);
                 }
-                // SAFETY: see above.
-                unsafe { worker.shared.storage.drain() };
+                worker.shared.storage.drain();
             });
         },
         || (),
