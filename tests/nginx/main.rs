@@ -1,0 +1,20 @@
+//! Scenarios against a real nginx with the module loaded: real clients publish and play, and what
+//! comes out is compared with what went in.
+//!
+//! nginx is taken from `NGX_RTMP_NGINX` (default: Debian's) and the module from `NGX_RTMP_MODULE`
+//! (default: what `scripts/build` leaves). Each test has an nginx, a directory and ports of its
+//! own, so all may run at once; most of their time is spent waiting for media to play.
+
+// The ban on clocks and files is for what is under test.
+#![allow(clippy::disallowed_methods)]
+
+mod support;
+
+mod config;
+mod hls;
+mod hostile;
+mod lifecycle;
+mod listen;
+mod live;
+mod peers;
+mod wire;

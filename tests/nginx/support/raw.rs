@@ -1,0 +1,344 @@
+//! RTMP peers made by hand, for what no real client would send, and captures played back.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+
+/// Message types (section 5.4, 6.2 and 7.1 of the RTMP specification).
+pub const SET_CHUNK_SIZE: u8 = 1;
+pub const USER_CONTROL: u8 = 4;
+pub const AUDIO: u8 = 8;
+pub const VIDEO: u8 = 9;
+pub const COMMAND_AMF3: u8 = 17;
+pub const DATA: u8 = 18;
+pub const COMMAND: u8 = 20;
+pub const AGGREGATE: u8 = 22;
+
+/// The user control event that asks for an answer with the next number (section 7.1.7).
+pub const PING_REQUEST: u8 = 6;
+
+/// What one side of an RTMP connection said.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub kind: u8,
+    pub timestamp: u32,
+    pub payload: Vec<u8>,
+}
+
+impl Message {
+    /// Whether this is a command or status whose text holds `text`.
+    pub fn says(&self, text: &str) -> bool {
+        self.kind == COMMAND && self.holds(text)
+    }
+
+    /// Whether `text` is in the payload.
+    pub fn holds(&self, text: &str) -> bool {
+        self.payload.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+}
+
+/// A connection past the handshake.
+pub struct Peer {
+    stream: TcpStream,
+    reader: ChunkReader,
+    chunk_size: usize,
+    /// By then the scenario must be over, however much the server has to say.
+    deadline: Instant,
+}
+
+impl Peer {
+    /// Connects and makes the simple handshake.
+    #[track_caller]
+    pub fn connect(port: u16) -> Self {
+        let mut stream = dial(port);
+        stream.write_all(&hello()).expect("to send C0 and C1");
+        let mut answer = vec![0; 1 + 2 * 1536];
+        stream.read_exact(&mut answer).expect("S0, S1 and S2");
+        assert_eq!(answer[0], 3, "S0 is the version");
+        stream.write_all(&answer[1..1537]).expect("to send C2");
+        let deadline = Instant::now() + 2 * PATIENCE;
+        Self { stream, reader: ChunkReader::default(), chunk_size: 128, deadline }
+    }
+
+    /// Connects to `application` and creates a message stream.
+    #[track_caller]
+    pub fn open(port: u16, application: &str) -> Self {
+        let mut peer = Self::connect(port);
+        peer.command(0, &connect(application));
+        peer.wait_for("NetConnection.Connect.Success");
+        peer.command(0, &[string("createStream"), number(2.0), null()].concat());
+        peer.wait_for("_result");
+        peer
+    }
+
+    /// Publishes `name` in `application`, up to the server's consent.
+    #[track_caller]
+    pub fn publish(port: u16, application: &str, name: &str) -> Self {
+        let mut peer = Self::open(port, application);
+        peer.ask_publish(name);
+        peer.wait_for("NetStream.Publish.Start");
+        peer
+    }
+
+    /// Plays `name` in `application`, up to the server's consent.
+    #[track_caller]
+    pub fn play(port: u16, application: &str, name: &str) -> Self {
+        let mut peer = Self::open(port, application);
+        peer.command(
+            1,
+            &[string("play"), number(0.0), null(), string(name), number(-2000.0)].concat(),
+        );
+        peer.wait_for("NetStream.Play.Start");
+        peer
+    }
+
+    /// Sends the command `publish`, not waiting for an answer.
+    pub fn ask_publish(&mut self, name: &str) {
+        self.command(
+            1,
+            &[string("publish"), number(0.0), null(), string(name), string("live")].concat(),
+        );
+    }
+
+    /// Sends an AMF0 command on message stream `stream_id`.
+    pub fn command(&mut self, stream_id: u32, payload: &[u8]) {
+        self.send(3, COMMAND, stream_id, 0, payload);
+    }
+
+    /// Announces and uses another chunk size.
+    pub fn set_chunk_size(&mut self, size: u32) {
+        self.send(2, SET_CHUNK_SIZE, 0, 0, &size.to_be_bytes());
+        self.chunk_size = size as usize;
+    }
+
+    /// Sends a message with a full header.
+    pub fn send(&mut self, csid: u8, kind: u8, stream_id: u32, timestamp: u32, payload: &[u8]) {
+        let bytes = chunks(csid, kind, stream_id, timestamp, payload, self.chunk_size);
+        self.stream.write_all(&bytes).expect("to send a message");
+    }
+
+    /// The connection itself.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Sends bytes as they are; tells whether the server still takes them.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// The next message from the server; `None` when it has closed the connection.
+    #[track_caller]
+    pub fn receive(&mut self) -> Option<Message> {
+        loop {
+            assert!(Instant::now() < self.deadline, "the server does not do what is expected");
+            if let Some(message) = self.reader.next() {
+                if message.kind == SET_CHUNK_SIZE {
+                    let size = message.payload.as_slice().try_into().expect("4 bytes");
+                    self.reader.chunk_size = u32::from_be_bytes(size) as usize;
+                }
+                return Some(message);
+            }
+            let mut buffer = [0; 65536];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(count) => self.reader.buffer.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("the server says nothing: {error}"),
+            }
+        }
+    }
+
+    /// Reads on until a command or status holds `text`, and gives it.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> Message {
+        loop {
+            let message = self.receive().unwrap_or_else(|| panic!("closed before {text}"));
+            if message.says(text) {
+                return message;
+            }
+        }
+    }
+
+    /// Reads on until the server closes the connection; gives what it said.
+    #[track_caller]
+    pub fn wait_closed(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.receive()).collect()
+    }
+}
+
+/// A TCP connection whose reads and writes give up in time.
+#[track_caller]
+pub fn dial(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("to connect");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Whether the server closes `stream` within `limit`; what it sends until then is thrown away.
+pub fn closes_within(stream: &mut TcpStream, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let mut buffer = [0; 65536];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        stream.set_read_timeout(Some(left)).unwrap();
+        match stream.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+/// C0 and C1 of the simple handshake.
+pub fn hello() -> Vec<u8> {
+    let mut bytes = vec![0x5a; 1 + 1536];
+    bytes[0] = 3;
+    bytes[1..9].fill(0);
+    bytes
+}
+
+/// Everything that a real client sent in one connection: see tests/fixtures/README.md.
+pub fn capture(name: &str) -> Vec<u8> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    std::fs::read(fixtures.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A message as chunks: a full header, then as many headers of type 3 as needed.
+pub fn chunks(
+    csid: u8,
+    kind: u8,
+    stream_id: u32,
+    timestamp: u32,
+    payload: &[u8],
+    chunk_size: usize,
+) -> Vec<u8> {
+    let is_extended = timestamp >= 0xff_ffff;
+    let extended = if is_extended { timestamp.to_be_bytes().to_vec() } else { Vec::new() };
+    let mut bytes = vec![csid];
+    bytes.extend_from_slice(&timestamp.min(0xff_ffff).to_be_bytes()[1..]);
+    bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+    bytes.push(kind);
+    bytes.extend_from_slice(&stream_id.to_le_bytes());
+    bytes.extend_from_slice(&extended);
+    for (index, part) in payload.chunks(chunk_size).enumerate() {
+        if index > 0 {
+            bytes.push(0xc0 | csid);
+            bytes.extend_from_slice(&extended);
+        }
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// The command `connect` to `application`.
+pub fn connect(application: &str) -> Vec<u8> {
+    let property = |name: &str, value: Vec<u8>| [string(name)[1..].to_vec(), value].concat();
+    [
+        string("connect"),
+        number(1.0),
+        vec![3],
+        property("app", string(application)),
+        property("tcUrl", string(&format!("rtmp://127.0.0.1/{application}"))),
+        vec![0, 0, 9],
+    ]
+    .concat()
+}
+
+/// An AMF0 string.
+pub fn string(text: &str) -> Vec<u8> {
+    [&[2][..], &(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
+}
+
+/// An AMF0 number.
+pub fn number(value: f64) -> Vec<u8> {
+    [&[0][..], &value.to_be_bytes()].concat()
+}
+
+/// The AMF0 null.
+pub fn null() -> Vec<u8> {
+    vec![5]
+}
+
+/// Puts the chunks of the server together; chunk stream ids below 64 only, as servers use.
+struct ChunkReader {
+    buffer: Vec<u8>,
+    chunk_size: usize,
+    streams: [ChunkStream; 64],
+}
+
+#[derive(Clone, Default)]
+struct ChunkStream {
+    kind: u8,
+    length: usize,
+    timestamp: u32,
+    delta: u32,
+    is_extended: bool,
+    payload: Vec<u8>,
+}
+
+impl Default for ChunkReader {
+    fn default() -> Self {
+        let streams = std::array::from_fn(|_| ChunkStream::default());
+        Self { buffer: Vec::new(), chunk_size: 128, streams }
+    }
+}
+
+impl ChunkReader {
+    /// The next whole message, if the buffer holds its end.
+    fn next(&mut self) -> Option<Message> {
+        loop {
+            let (used, csid) = self.next_chunk()?;
+            self.buffer.drain(..used);
+            let stream = &mut self.streams[csid];
+            if stream.payload.len() == stream.length {
+                let payload = std::mem::take(&mut stream.payload);
+                return Some(Message { kind: stream.kind, timestamp: stream.timestamp, payload });
+            }
+        }
+    }
+
+    /// Takes in one chunk; gives how long it was and whose.
+    fn next_chunk(&mut self) -> Option<(usize, usize)> {
+        let first = *self.buffer.first()?;
+        let (format, csid) = (first >> 6, usize::from(first & 63));
+        assert!(csid >= 2, "a chunk stream id of more than one byte");
+        let mut stream = self.streams[csid].clone();
+        let header = [11, 7, 3, 0][usize::from(format)];
+        let fields = self.buffer.get(1..1 + header)?;
+        let mut at = 1 + header;
+        if format < 3 {
+            stream.delta = be24(&fields[..3]);
+            stream.is_extended = stream.delta == 0xff_ffff;
+        }
+        if format < 2 {
+            stream.length = be24(&fields[3..6]) as usize;
+            stream.kind = fields[6];
+        }
+        if stream.is_extended {
+            let extended = self.buffer.get(at..at + 4)?.try_into().expect("4 bytes");
+            at += 4;
+            stream.delta = if format < 3 { u32::from_be_bytes(extended) } else { stream.delta };
+        }
+        if stream.payload.is_empty() {
+            let base = if format == 0 { 0 } else { stream.timestamp };
+            stream.timestamp = base.wrapping_add(stream.delta);
+        }
+        let wanted = self.chunk_size.min(stream.length - stream.payload.len());
+        stream.payload.extend_from_slice(self.buffer.get(at..at + wanted)?);
+        self.streams[csid] = stream;
+        Some((at + wanted, csid))
+    }
+}
+
+fn be24(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |value, &byte| value << 8 | u32::from(byte))
+}
