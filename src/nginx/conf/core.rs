@@ -39,7 +39,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Setter::Unused("use the so_keepalive parameter of \"listen\""),
     ),
     Directive::new(c"timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.timeout)),
-    Directive::new(c"ping", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping)),
+    Directive::new(c"ping", MAIN | SERVER, Setter::TimeOrOff(|s| &mut s.core.ping)),
     Directive::new(c"ping_timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping_timeout)),
     // Chunk streams 2 to 7 are those that common encoders and players use.
     Directive::new(
@@ -60,7 +60,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(
         c"max_message",
         MAIN | SERVER,
-        Setter::Size(|s| &mut s.core.max_message, 1..=usize::MAX),
+        Setter::Size(|s| &mut s.core.max_message, 1..=u32::MAX as usize),
     ),
     Directive::new(
         c"out_queue",
@@ -75,7 +75,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(c"busy", MAIN | SERVER, Setter::Flag(|s| &mut s.core.busy)),
     Directive::new(c"play_time_fix", EVERYWHERE, Setter::Flag(|s| &mut s.core.play_time_fix)),
     Directive::new(c"publish_time_fix", EVERYWHERE, Setter::Flag(|s| &mut s.core.publish_time_fix)),
-    Directive::new(c"buflen", MAIN | SERVER, Setter::Time(|s| &mut s.core.buflen)),
+    Directive::new(c"buflen", MAIN | SERVER, Setter::TimeOrOff(|s| &mut s.core.buflen)),
 ];
 
 impl CoreSettings {

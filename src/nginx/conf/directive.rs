@@ -43,8 +43,10 @@ pub(super) struct Directive {
 pub(super) enum Setter {
     /// `on` or `off`.
     Flag(Slot<bool>),
-    /// A time; a bare number is seconds.
+    /// A time greater than zero; a bare number is seconds.
     Time(Slot<Duration>),
+    /// A time, or 0 for off.
+    TimeOrOff(Slot<Duration>),
     /// A number within bounds.
     Number(Slot<u32>, RangeInclusive<u32>),
     /// A number of bytes (or of messages, in the C module's usage), with `k` or `m`, within bounds.
@@ -75,6 +77,7 @@ impl Directive {
         let arity = match self.setter {
             Setter::Flag(_) => NGX_CONF_FLAG,
             Setter::Time(_)
+            | Setter::TimeOrOff(_)
             | Setter::Number(..)
             | Setter::Size(..)
             | Setter::Path(_)
@@ -99,6 +102,7 @@ impl Directive {
         match &self.setter {
             Setter::Flag(slot) => conf.fill(slot(settings), parse::flag),
             Setter::Time(slot) => conf.fill(slot(settings), parse::time),
+            Setter::TimeOrOff(slot) => conf.fill(slot(settings), parse::time_or_off),
             Setter::Number(slot, range) => conf.fill(slot(settings), |v| parse::number(v, range)),
             Setter::Size(slot, range) => conf.fill(slot(settings), |v| parse::size(v, range)),
             Setter::Path(slot) => {

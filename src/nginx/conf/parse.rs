@@ -14,8 +14,16 @@ pub(super) fn flag(value: &ngx_str_t) -> Result<bool, String> {
     }
 }
 
-/// A time in nginx's units; a bare number is seconds.
+/// A time in nginx's units, greater than zero; a bare number is seconds.
 pub(super) fn time(value: &ngx_str_t) -> Result<Duration, String> {
+    time_or_off(value).and_then(|time| match time.is_zero() {
+        true => Err(format!("has the invalid value \"{value}\", it must be greater than 0")),
+        false => Ok(time),
+    })
+}
+
+/// A time in nginx's units, or 0.
+pub(super) fn time_or_off(value: &ngx_str_t) -> Result<Duration, String> {
     // SAFETY: ngx_parse_time only reads the string.
     let millis = unsafe { ngx_parse_time((&raw const *value).cast_mut(), 0) };
     u64::try_from(millis).map(Duration::from_millis).map_err(|_| {
