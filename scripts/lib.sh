@@ -49,6 +49,13 @@ cargo_target() {
     esac
 }
 
+# Runs a cargo command on fuzz/, a package of its own.
+cargo_fuzz() {
+    CARGO_TARGET_DIR=$(fuzz_target) cargo "$1" --locked --manifest-path fuzz/Cargo.toml "${@:2}"
+}
+
+fuzz_target() { echo "$(cargo_target debian)/fuzz"; }
+
 # Usage: npm_ci PACKAGE DIRECTORY   Installs what PACKAGE's lock file pins, in DIRECTORY.
 npm_ci() {
     mkdir -p "$2"
