@@ -4,7 +4,7 @@ use crate::support::media::{Clip, assert_unbroken};
 use crate::support::nginx::Nginx;
 use crate::support::player::{Player, Tracks};
 use crate::support::publisher::Publisher;
-use crate::support::raw::{DATA, Message, Peer, VIDEO};
+use crate::support::raw::{DATA, Message, Peer, VIDEO, connect, null, number, string};
 
 const LIVE: &str = "application live { live on; }";
 
@@ -121,10 +121,34 @@ fn name_is_free_again_when_its_publisher_has_left() {
 }
 
 #[test]
+fn paused_player_gets_nothing_and_then_goes_on_from_a_keyframe() {
+    let nginx = Nginx::start(LIVE);
+    let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    let mut player = Peer::play(nginx.rtmp_port(), "live", "cam");
+    let [key, inter] = [0x17, 0x27].map(|first| [first, 1, 0, 0, 0, 1, 2, 3]);
+    publisher.send(6, VIDEO, 1, 0, &key);
+    wait_message(&mut player, |message| message.kind == VIDEO);
+    let pause = |on: u8| [string("pause"), number(0.0), null(), vec![1, on], number(0.0)].concat();
+    player.command(1, &pause(1));
+    player.wait_for("NetStream.Pause.Notify");
+    publisher.send(6, VIDEO, 1, 40, &inter);
+    publisher.send(6, VIDEO, 1, 80, &inter);
+    player.command(1, &pause(0));
+    let mut is_silent = true;
+    wait_message(&mut player, |message| {
+        is_silent &= message.kind != VIDEO;
+        message.says("NetStream.Unpause.Notify")
+    });
+    assert!(is_silent, "pictures during a pause");
+    publisher.send(6, VIDEO, 1, 120, &key);
+    wait_message(&mut player, |message| message.kind == VIDEO && message.payload == key);
+}
+
+#[test]
 fn unknown_application_is_refused_with_a_reason() {
     let nginx = Nginx::start(LIVE);
     let mut peer = Peer::connect(nginx.rtmp_port());
-    peer.command(0, &crate::support::raw::connect("nowhere"));
+    peer.command(0, &connect("nowhere"));
     let said = peer.wait_closed();
     assert!(said.iter().any(|message| message.says("_error")), "{said:?}");
     assert!(said.iter().any(|message| message.says("NetConnection.Connect.")), "{said:?}");

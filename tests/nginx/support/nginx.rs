@@ -30,6 +30,9 @@ pub struct Conf {
     pub http: String,
     /// How many worker processes.
     pub workers: u32,
+    /// Mounts a disk of that size, such as `64k`, at `@prefix@/disk`, for this nginx only and
+    /// only where the tests run as root.
+    pub disk: Option<&'static str>,
 }
 
 impl Default for Conf {
@@ -41,6 +44,7 @@ impl Default for Conf {
             server: String::new(),
             http: String::new(),
             workers: 1,
+            disk: None,
         }
     }
 }
@@ -52,7 +56,7 @@ impl Conf {
     }
 
     fn render(&self, prefix: &Path, rtmp_port: u16, http_port: u16) -> String {
-        let Self { main, rtmp, listen, server, http, workers } = self;
+        let Self { main, rtmp, listen, server, http, workers, disk: _ } = self;
         let module = module();
         let module = module.display();
         // Workers of a root's nginx would be `nobody`, who may not write here.
@@ -121,7 +125,8 @@ impl Nginx {
     fn try_start(conf: &Conf) -> Option<Self> {
         let (prefix, rtmp_port, http_port) = (new_prefix(), free_port(), free_port());
         write_conf(prefix.path(), &conf.render(prefix.path(), rtmp_port, http_port));
-        let mut nginx = command(binary());
+        let mut nginx =
+            conf.disk.map_or_else(|| command(binary()), |size| with_disk(&prefix, size));
         nginx.args(["-c", "nginx.conf", "-g", "daemon off;", "-p"]).arg(prefix.path());
         let process = Process::spawn("nginx", &mut nginx, &prefix.path().join("stderr"));
         let mut nginx =
@@ -305,6 +310,16 @@ fn module() -> PathBuf {
     let path = std::env::var_os("NGX_RTMP_MODULE").map_or_else(built, PathBuf::from);
     assert!(path.exists(), "no module at {}: run scripts/build first", path.display());
     path
+}
+
+/// nginx in a mount namespace of its own, so that the disk is gone with its processes.
+fn with_disk(prefix: &TempDir, size: &str) -> Command {
+    fs::create_dir(prefix.path().join("disk")).expect("a mount point");
+    let script = "mount -t tmpfs -o size=$1 disk $2 && shift 2 && exec \"$@\"";
+    let mut unshare = command("unshare");
+    unshare.args(["--mount", "--", "sh", "-c", script, "sh", size]);
+    unshare.arg(prefix.path().join("disk")).arg(binary());
+    unshare
 }
 
 fn new_prefix() -> TempDir {
