@@ -1,256 +1,327 @@
-//! What `nginx -t` says of configurations.
+//! What `nginx -t` accepts, warns of and refuses, and in which words.
 
 use std::fs;
 
-use crate::support::nginx::{Conf, Nginx, test_conf};
+use tempfile::TempDir;
 
-/// Where a directive may stand.
+use crate::support::nginx::{Conf, Nginx, Verdict, test_conf};
+use crate::support::raw::Peer;
+use crate::support::wait_until;
+
 const MAIN: u8 = 1;
 const SERVER: u8 = 2;
 const APPLICATION: u8 = 4;
-const ALL: u8 = MAIN | SERVER | APPLICATION;
+const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
-/// Directives with a good value and where they may stand.
-const DIRECTIVES: [(&str, u8); 23] = [
-    ("so_keepalive on", MAIN | SERVER),
-    ("timeout 1m", MAIN | SERVER),
-    ("ping 500ms", MAIN | SERVER),
-    ("ping_timeout 30", MAIN | SERVER),
-    ("max_streams 64", MAIN | SERVER),
-    ("ack_window 2500000", MAIN | SERVER),
-    ("chunk_size 8192", MAIN | SERVER),
-    ("max_message 10M", MAIN | SERVER),
-    ("out_queue 512", MAIN | SERVER),
-    ("out_cork 8", MAIN | SERVER),
-    ("busy off", MAIN | SERVER),
-    ("buflen 3s", MAIN | SERVER),
-    ("play_time_fix off", ALL),
-    ("publish_time_fix off", ALL),
-    ("live on", ALL),
-    ("meta copy", ALL),
-    ("hls on", ALL),
-    ("hls_path @prefix@/hls", ALL),
-    ("hls_fragment 2s", ALL),
-    ("hls_playlist_length 20s", ALL),
-    ("hls_nested on", ALL),
-    ("hls_cleanup off", ALL),
-    ("include /dev/null", ALL),
+/// Every directive with one value: its name, a valid value and where it may stand.
+const DIRECTIVES: [(&str, &str, u8); 22] = [
+    ("so_keepalive", "on", MAIN | SERVER),
+    ("timeout", "5s", MAIN | SERVER),
+    ("ping", "500ms", MAIN | SERVER),
+    ("ping_timeout", "1m", MAIN | SERVER),
+    ("max_streams", "64", MAIN | SERVER),
+    ("ack_window", "2500000", MAIN | SERVER),
+    ("chunk_size", "8192", MAIN | SERVER),
+    ("max_message", "4m", MAIN | SERVER),
+    ("out_queue", "512", MAIN | SERVER),
+    ("out_cork", "8", MAIN | SERVER),
+    ("busy", "off", MAIN | SERVER),
+    ("play_time_fix", "on", MAIN | SERVER | APPLICATION),
+    ("publish_time_fix", "off", MAIN | SERVER | APPLICATION),
+    ("buflen", "5s", MAIN | SERVER),
+    ("live", "on", MAIN | SERVER | APPLICATION),
+    ("meta", "copy", MAIN | SERVER | APPLICATION),
+    ("hls", "on", MAIN | SERVER | APPLICATION),
+    ("hls_path", "hls", MAIN | SERVER | APPLICATION),
+    ("hls_fragment", "2s", MAIN | SERVER | APPLICATION),
+    ("hls_playlist_length", "1m", MAIN | SERVER | APPLICATION),
+    ("hls_nested", "on", MAIN | SERVER | APPLICATION),
+    ("hls_cleanup", "off", MAIN | SERVER | APPLICATION),
 ];
 
-/// A configuration with `text` on line 2, 3 or 4: in `rtmp`, `server` or `application`.
-fn conf(level: u8, text: &str) -> String {
-    let (main, server, application) = match level {
-        MAIN => (text, "", ""),
-        SERVER => ("", text, ""),
-        _ => ("", "", text),
+/// Directives without effect, which are warned of wherever they stand.
+const UNUSED: [&str; 2] = ["so_keepalive", "out_cork"];
+
+#[test]
+fn every_directive_may_stand_where_it_belongs() {
+    let of = |level: u8| {
+        let here = DIRECTIVES.iter().filter(|(_, _, levels)| levels & level != 0);
+        here.map(|(name, value, _)| format!("{name} {value};\n")).collect::<String>()
     };
-    format!(
-        "events {{}} rtmp {{
-            {main}
-            server {{ listen 1; {server}
-                application live {{ {application}
-        }} }} }}"
-    )
-}
-
-fn line_of(level: u8) -> u8 {
-    match level {
-        MAIN => 2,
-        SERVER => 3,
-        _ => 4,
+    let [main, server, application] = LEVELS.map(of);
+    let verdict = test_conf(&format!(
+        "events {{}} rtmp {{ {main} server {{ listen 127.0.0.1; {server}
+         application live {{ {application} }} application other {{}} }} server {{}} }}"
+    ));
+    assert!(verdict.accepted, "{}", verdict.text);
+    assert_eq!(verdict.text.matches("[warn]").count(), 4, "{}", verdict.text);
+    for name in UNUSED {
+        let warnings = verdict.text.matches(&format!("\"{name}\" has no effect")).count();
+        assert_eq!(warnings, 2, "{}", verdict.text);
     }
 }
 
 #[test]
-fn every_directive_is_accepted_where_it_may_stand() {
-    for level in [MAIN, SERVER, APPLICATION] {
-        let text: String = DIRECTIVES
-            .iter()
-            .filter(|(_, levels)| levels & level != 0)
-            .map(|(text, _)| format!("{text}; "))
-            .collect();
-        let verdict = test_conf(&conf(level, &text));
-        assert!(verdict.accepted, "{text}\n{}", verdict.text);
-        assert!(!verdict.text.contains("panicked"), "{}", verdict.text);
-    }
-}
-
-#[test]
-fn every_directive_is_refused_where_it_may_not_stand() {
-    for (text, levels) in DIRECTIVES {
-        let name = text.split(' ').next().unwrap();
-        for level in [MAIN, SERVER, APPLICATION].into_iter().filter(|level| levels & level == 0) {
-            refused(
-                &conf(level, &format!("{text};")),
-                &[&format!("\"{name}\" directive is not allowed here"), &place(line_of(level))],
-            );
+fn directives_may_stand_nowhere_else() {
+    for (name, value, levels) in DIRECTIVES {
+        let directive = format!("{name} {value};");
+        for level in LEVELS.into_iter().filter(|level| level & levels == 0) {
+            check_refused(&at(level, &directive), &[name, "is not allowed here"]);
         }
-        if name != "include" {
-            refused(&format!("events {{}}\n{text};"), &[name, &place(2)]);
-        }
+        let outside = test_conf(&format!("events {{}}\n{directive}"));
+        check_verdict(&outside, false, &[name, "is not allowed here", "nginx.conf:2"]);
     }
-    for text in ["listen 1936;", "application more {}"] {
-        refused(&conf(MAIN, text), &["directive is not allowed here", &place(2)]);
-        refused(&conf(APPLICATION, text), &["directive is not allowed here", &place(4)]);
+    for (level, directive) in [
+        (MAIN, "listen 1935;"),
+        (APPLICATION, "listen 1935;"),
+        (MAIN, "application live {}"),
+        (APPLICATION, "application inner {}"),
+        (SERVER, "server {}"),
+        (APPLICATION, "server {}"),
+        (SERVER, "rtmp {}"),
+        (SERVER, "worker_processes 1;"),
+    ] {
+        let name = directive.split(' ').next().unwrap();
+        check_refused(&at(level, directive), &[name, "is not allowed here"]);
     }
-    refused(&conf(APPLICATION, "server {}"), &["directive is not allowed here", &place(4)]);
-    refused("events {}\nhttp { rtmp {} }", &["\"rtmp\" directive is not allowed here", &place(2)]);
+    let inner = test_conf("events {} http {\nrtmp {} }");
+    check_verdict(&inner, false, &["\"rtmp\" directive is not allowed here", "nginx.conf:2"]);
 }
 
 #[test]
-fn every_directive_may_be_given_once_in_a_block() {
-    let repeatable = ["include", "so_keepalive", "out_cork"];
-    for (text, levels) in DIRECTIVES {
-        let name = text.split(' ').next().unwrap();
-        if repeatable.contains(&name) {
+fn empty_blocks_are_accepted() {
+    for text in ["", "rtmp {}", "rtmp { server {} }", "rtmp { server { application a {} } }"] {
+        check_verdict(&test_conf(&format!("events {{}} {text}")), true, &["syntax is ok"]);
+    }
+}
+
+#[test]
+fn directives_may_not_be_repeated() {
+    for (name, value, levels) in DIRECTIVES {
+        if UNUSED.contains(&name) {
             continue;
         }
-        let level = if levels == ALL { APPLICATION } else { SERVER };
-        let twice = conf(level, &format!("{text}; {text};"));
-        refused(&twice, &[name, "is duplicate", &place(line_of(level))]);
+        for level in LEVELS.into_iter().filter(|level| level & levels != 0) {
+            let twice = format!("{name} {value}; {name} {value};");
+            check_refused(&at(level, &twice), &[&format!("\"{name}\" directive is duplicate")]);
+        }
     }
+    let second = test_conf("events {} rtmp {}\nrtmp {}");
+    check_verdict(&second, false, &["\"rtmp\" directive is duplicate", "nginx.conf:2"]);
 }
 
 #[test]
 fn wrong_values_are_refused_with_what_is_allowed() {
-    let flag = ["\"on\"", "\"off\""].as_slice();
-    let time = ["500ms"].as_slice();
-    let size = ["64k"].as_slice();
-    let number = ["number"].as_slice();
-    for (text, parts) in [
-        ("live perhaps;", flag),
-        ("meta maybe;", &["on", "off", "copy"]),
-        ("hls 1;", flag),
-        ("hls_nested yes;", flag),
-        ("hls_cleanup no;", flag),
-        ("play_time_fix x;", flag),
-        ("publish_time_fix x;", flag),
-        ("hls_fragment soon;", time),
-        ("hls_playlist_length -1;", time),
-        ("hls_path \"\";", &["hls_path"]),
+    let flag = "must be \"on\" or \"off\"";
+    let time = "must be a time such as";
+    let not_zero = "must be greater than 0";
+    for (directive, allowed) in [
+        ("busy yes", flag),
+        ("play_time_fix 1", flag),
+        ("publish_time_fix true", flag),
+        ("live ON", flag),
+        ("hls \"\"", flag),
+        ("hls_nested maybe", flag),
+        ("hls_cleanup ja", flag),
+        ("meta all", "must be \"on\", \"off\" or \"copy\""),
+        ("timeout soon", time),
+        ("timeout -1", time),
+        ("ping 5x", time),
+        ("ping_timeout 1h1x", time),
+        ("buflen \"\"", time),
+        ("hls_fragment 5sec", time),
+        ("hls_playlist_length 99999999999999999999s", time),
+        ("timeout 0", not_zero),
+        ("ping_timeout 0ms", not_zero),
+        ("hls_fragment 0", not_zero),
+        ("hls_playlist_length 0s", not_zero),
+        ("max_streams 7", "must be a number from 8 to 65600"),
+        ("max_streams 65601", "must be a number from 8 to 65600"),
+        ("max_streams many", "must be a number from 8 to 65600"),
+        ("ack_window 0", "must be a number from 1 to 4294967295"),
+        ("ack_window 4294967296", "must be a number from 1 to 4294967295"),
+        ("chunk_size 127", "must be a number from 128 to 10485760"),
+        ("chunk_size 10485761", "must be a number from 128 to 10485760"),
+        ("chunk_size 4k", "must be a number from 128 to 10485760"),
+        ("max_message 0", "must be a size such as"),
+        ("max_message 4096m", "from 1 to 4294967295"),
+        ("max_message 4x", "must be a size such as"),
+        ("max_message -1", "must be a size such as"),
+        ("out_queue 0", "from 1 to 1048576"),
+        ("out_queue 2m", "from 1 to 1048576"),
     ] {
-        refused_value(APPLICATION, text, parts);
+        let (name, value) = directive.split_once(' ').unwrap();
+        let text =
+            format!("\"{name}\" directive has the invalid value \"{}\"", value.trim_matches('"'));
+        check_refused(&at(MAIN, &format!("{directive};")), &[&text, allowed]);
     }
-    for (text, parts) in [
-        ("timeout ten;", time),
-        ("ping 1fortnight;", time),
-        ("ping_timeout x;", time),
-        ("buflen x;", time),
-        ("max_streams many;", number),
-        ("max_streams -1;", number),
-        ("max_streams 99999999999;", number),
-        ("ack_window 0;", number),
-        ("chunk_size 0;", &["128"]),
-        ("chunk_size 4k;", number),
-        ("chunk_size 10485761;", &["10485760"]),
-        ("max_message 1T;", size),
-        ("out_queue 0;", size),
-        ("busy x;", flag),
-        ("listen;", &["invalid number of arguments"]),
-        ("listen 0;", &["PORT"]),
-        ("listen 127.0.0.1:99999;", &["PORT"]),
-        ("listen no.such.host.invalid:1935;", &["host not found"]),
-        ("listen 1935 ssl;", &["ssl", "proxy_protocol"]),
-        ("listen 1935 so_keepalive=1:2;", &["so_keepalive", "IDLE"]),
-        ("listen 1935 so_keepalive=x;", &["so_keepalive", "IDLE"]),
-        ("listen 1935 ipv6only=maybe;", &["ipv6only"]),
-    ] {
-        refused_value(SERVER, text, parts);
-    }
+    check_verdict(&test_conf(&at(MAIN, "ping 0; buflen 0;")), true, &["syntax is ok"]);
+    check_refused(
+        &at(MAIN, "hls_path \"\";"),
+        &["\"hls_path\" directive has the invalid path \"\""],
+    );
 }
 
 #[test]
 fn wrong_numbers_of_arguments_are_refused() {
-    for text in ["live;", "live on off;", "hls_path;", "hls_path a b;", "meta;"] {
-        refused_value(APPLICATION, text, &["invalid number of arguments"]);
+    for (name, value, _) in DIRECTIVES {
+        for arguments in ["", &format!(" {value} {value}")] {
+            let conf = at(MAIN, &format!("{name}{arguments};"));
+            check_refused(&conf, &["invalid number of arguments", name]);
+        }
     }
-    for text in ["chunk_size;", "chunk_size 1 2;", "application {}", "application a b {}"] {
-        refused_value(SERVER, text, &["invalid number of arguments"]);
+    for (level, directive) in [
+        (SERVER, "listen;"),
+        (SERVER, "application {}"),
+        (SERVER, "application two names {}"),
+        (MAIN, "server name {}"),
+    ] {
+        check_refused(&at(level, directive), &["invalid number of arguments"]);
     }
-    refused_value(MAIN, "server name {}", &["invalid number of arguments"]);
 }
 
 #[test]
-fn blocks_must_be_blocks() {
-    refused_value(MAIN, "server;", &["has no opening \"{\""]);
-    refused_value(SERVER, "application a;", &["has no opening \"{\""]);
-    refused_value(APPLICATION, "live on {}", &["is not terminated by \";\""]);
-    refused_value(APPLICATION, "no_such_directive on;", &["unknown directive"]);
-    refused("events {} rtmp {\nserver {\n", &["unexpected end of file"]);
-    refused("events {} rtmp {}\nrtmp {}", &["\"rtmp\" directive is duplicate", &place(2)]);
+fn unknown_directives_and_broken_blocks_are_refused() {
+    check_refused(&at(MAIN, "push_everything on;"), &["unknown directive \"push_everything\""]);
+    check_refused(&at(SERVER, "max_queue 5;"), &["unknown directive \"max_queue\""]);
+    check_refused(&at(APPLICATION, "lives on;"), &["unknown directive \"lives\""]);
+    check_refused(&at(SERVER, "application live;"), &["has no opening \"{\""]);
+    check_refused(&at(MAIN, "server;"), &["has no opening \"{\""]);
+    check_refused(&at(APPLICATION, "live on {}"), &["is not terminated by \";\""]);
+    let unended = test_conf("events {}\nrtmp {\nlive on }");
+    check_verdict(&unended, false, &["unexpected \"}\"", "nginx.conf:3"]);
+    let open = test_conf("events {}\nrtmp {\nserver {\nlisten 1935;");
+    check_verdict(&open, false, &["unexpected end of file, expecting \"}\"", "nginx.conf:4"]);
 }
 
 #[test]
-fn an_address_belongs_to_one_server() {
-    for (one, other) in [("1936", "1936"), ("127.0.0.1:1936", "127.0.0.1:1936"), ("*:1936", "1936")]
-    {
-        let text = format!(
-            "events {{}} rtmp {{\nserver {{ listen {one}; }}\nserver {{ listen {other}; }} }}"
+fn wrong_listens_are_refused() {
+    for (arguments, parts) in [
+        ("127.0.0.1:port", &["\"127.0.0.1:port\"", "invalid port"][..]),
+        ("127.0.0.1:65536", &["\"127.0.0.1:65536\"", "invalid port"]),
+        ("127.0.0.1:0", &["invalid port"]),
+        ("[::1", &["invalid"]),
+        ("unix:", &["no path in the unix domain socket"]),
+        ("nowhere.invalid:1935", &["\"nowhere.invalid:1935\"", "host not found"]),
+        ("1935 ssl", &["invalid parameter \"ssl\"", "proxy_protocol"]),
+        ("1935 bind=on", &["invalid parameter \"bind=on\""]),
+        ("1935 ipv6only=yes", &["invalid parameter \"ipv6only=yes\"", "ipv6only=on|off"]),
+        ("1935 so_keepalive=maybe", &["so_keepalive value \"maybe\"", "on, off or"]),
+        ("1935 so_keepalive=", &["so_keepalive value \"\""]),
+        ("1935 so_keepalive=::", &["so_keepalive value \"::\""]),
+        ("1935 so_keepalive=1m:x:", &["so_keepalive value \"1m:x:\""]),
+        ("1935 so_keepalive=::0", &["so_keepalive value \"::0\""]),
+        ("1935 so_keepalive=1:2:3:4", &["so_keepalive value \"1:2:3:4\""]),
+    ] {
+        let parts = [&["\"listen\" directive"], parts].concat();
+        check_refused(&at(SERVER, &format!("listen {arguments};")), &parts);
+    }
+}
+
+#[test]
+fn an_address_may_be_listened_on_once() {
+    for (one, other) in [
+        ("1935", "1935"),
+        ("1935", "0.0.0.0:1935"),
+        ("1935", "*:1935"),
+        ("127.0.0.1", "127.0.0.1:1935"),
+        ("[::1]:1935", "[0:0::1]:1935"),
+        ("unix:@prefix@/s", "unix:@prefix@/s"),
+        ("127.0.0.1:1936", "127.0.0.1:1936 proxy_protocol"),
+    ] {
+        let two = format!(
+            "events {{}} rtmp {{\nserver {{\nlisten {one};\n}}\nserver {{\nlisten {other};\n}}\n}}"
         );
-        refused(&text, &["duplicate", "1936"]);
+        let verdict = test_conf(&two);
+        let parts = ["duplicate \"listen ", "nginx.conf:3", "nginx.conf:6"];
+        check_verdict(&verdict, false, &parts);
     }
 }
 
 #[test]
-fn empty_and_unused_blocks_are_accepted() {
-    for text in ["rtmp {}", "rtmp { server {} }", "rtmp { server { application a {} } }", ""] {
-        let verdict = test_conf(&format!("events {{}} {text}"));
-        assert!(verdict.accepted, "{text}\n{}", verdict.text);
-    }
+fn second_application_of_a_name_is_warned_of_and_not_used() {
+    let conf = at(SERVER, "application a { live on; }\napplication a { live off; }");
+    let verdict = test_conf(&conf);
+    check_verdict(
+        &verdict,
+        true,
+        &["[warn]", "application \"a\" is defined twice", "nginx.conf:4"],
+    );
+    let nginx = Nginx::start("application a { live on; } application a { live off; }");
+    Peer::play(nginx.rtmp_port(), "a", "cam");
 }
 
 #[test]
-fn dead_directives_are_accepted_with_a_warning() {
-    for name in ["so_keepalive on", "out_cork 8"] {
-        let verdict = test_conf(&conf(SERVER, &format!("{name};")));
-        assert!(verdict.accepted && verdict.text.contains("[warn]"), "{}", verdict.text);
-    }
-}
+fn included_files_may_hold_parts_of_blocks() {
+    let directory = TempDir::new().expect("a directory");
+    let file = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).expect("to write a file");
+    };
+    file("rtmp.conf", "timeout 30s;\nserver { listen 127.0.0.1; }");
+    file("one.app", "application one { live on; }");
+    file("two.app", "application two {\nlive perhaps;\n}");
+    let path = directory.path().display();
+    let verdict = test_conf(&format!("events {{}} rtmp {{ include {path}/rtmp.conf; }}"));
+    check_verdict(&verdict, true, &[]);
+    let servers = |pattern: &str| at(SERVER, &format!("include {path}/{pattern};"));
+    check_verdict(&test_conf(&servers("one.app")), true, &[]);
+    let broken = test_conf(&servers("*.app"));
+    check_verdict(&broken, false, &["\"live\" directive", "\"perhaps\"", "two.app:2"]);
 
-#[test]
-fn blocks_may_come_from_files() {
-    let conf = Conf { server: "include @prefix@/tmp/*.conf;".into(), ..Conf::default() };
+    let nginx = Nginx::start("include @prefix@/tmp/*.app;");
     // The pattern matches nothing yet; after a reload it does.
-    let nginx = Nginx::start_conf(&conf);
-    fs::write(nginx.prefix().join("tmp/a.conf"), "application a { live on; }").unwrap();
+    fs::copy(directory.path().join("one.app"), nginx.prefix().join("tmp/one.app")).unwrap();
     nginx.reload();
-    crate::support::raw::Peer::publish(nginx.rtmp_port(), "a", "cam");
+    Peer::publish(nginx.rtmp_port(), "one", "cam");
 }
 
 #[test]
-fn what_is_set_further_in_counts() {
+fn settings_are_inherited_and_directories_made() {
     let nginx = Nginx::start_conf(&Conf {
-        rtmp: "live off;".into(),
-        server: "live on; application a {} application b { live off; }".into(),
+        rtmp: "live on; max_message 1000; hls_path @prefix@/not/there/yet;".into(),
+        server: "hls on; hls_path @prefix@/nor/this; max_message 2000;
+             application inherits {}
+             application differs { live off; hls off; }
+             application elsewhere { hls_path @prefix@/else/where; }"
+            .into(),
         ..Conf::default()
     });
-    use crate::support::raw::{Peer, VIDEO};
-    let port = nginx.rtmp_port();
-    let mut publisher = Peer::publish(port, "a", "cam");
-    let mut player = Peer::play(port, "a", "cam");
-    publisher.send(6, VIDEO, 1, 0, &[0x17, 1, 0, 0, 0, 1, 2, 3]);
-    while player.receive().expect("a picture").kind != VIDEO {}
-}
-
-/// Asserts that nginx refuses `text` in a block, saying where and each of `parts`.
-#[track_caller]
-fn refused_value(level: u8, text: &str, parts: &[&str]) {
-    let place = place(line_of(level));
-    let name = text.split([' ', ';']).next().unwrap();
-    refused(&conf(level, text), &[parts, &[name, &place]].concat());
-}
-
-#[track_caller]
-fn refused(conf: &str, parts: &[&str]) {
-    let verdict = test_conf(conf);
-    assert!(!verdict.accepted, "accepted:\n{conf}");
-    for part in parts {
-        assert!(verdict.text.contains(part), "no {part} in\n{}\nabout\n{conf}", verdict.text);
+    for (path, is_there) in [("not", false), ("nor/this", true), ("else/where", true)] {
+        assert_eq!(nginx.prefix().join(path).is_dir(), is_there, "{path}");
     }
-    assert!(!verdict.text.contains("panicked"), "{}", verdict.text);
+    Peer::play(nginx.rtmp_port(), "inherits", "cam");
+    let mut refused = Peer::open(nginx.rtmp_port(), "differs");
+    refused.ask_play("cam");
+    refused.wait_for("NetStream.Play.StreamNotFound");
+    let mut publisher = Peer::publish(nginx.rtmp_port(), "inherits", "cam");
+    publisher.send(6, 9, 1, 0, &[0x27; 1500]);
+    publisher.send(6, 9, 1, 0, &[0x27; 2500]);
+    publisher.wait_closed();
+    nginx.wait_log(&["message of 2500 bytes is larger than max_message 2000"]);
+    drop(refused);
+    wait_until("a refusal in the log", || nginx.log().contains("refused: live is off"));
 }
 
-/// File and line as nginx prints them.
-fn place(line: u8) -> String {
-    format!("nginx.conf:{line}")
+/// A configuration with `text` from line 3 on, in the innermost block of `level`.
+fn at(level: u8, text: &str) -> String {
+    match level {
+        MAIN => format!("events {{}}\nrtmp {{\n{text}\n}}"),
+        SERVER => format!("events {{}} rtmp {{\nserver {{\n{text}\n}} }}"),
+        _ => format!("events {{}} rtmp {{ server {{\napplication live {{\n{text}\n}} }} }}"),
+    }
+}
+
+/// Asserts that `conf` is refused for its third line, in a line that holds `parts`.
+#[track_caller]
+fn check_refused(conf: &str, parts: &[&str]) {
+    check_verdict(&test_conf(conf), false, &[parts, &["nginx.conf:3"]].concat());
+}
+
+/// Asserts that a configuration is or is not accepted, and that one line about it holds `parts`.
+#[track_caller]
+fn check_verdict(verdict: &Verdict, accepted: bool, parts: &[&str]) {
+    let Verdict { text, .. } = verdict;
+    assert_eq!(verdict.accepted, accepted, "{parts:?}\n{text}");
+    let found = text.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(found, "no line with {parts:?} in\n{text}");
 }

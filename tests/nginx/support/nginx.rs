@@ -28,10 +28,12 @@ pub struct Conf {
     pub server: String,
     /// In the one `server {}` of `http {}`, which serves the directory.
     pub http: String,
+    /// In `events {}`.
+    pub events: String,
     /// How many worker processes.
     pub workers: u32,
-    /// Mounts a disk of that size, such as `64k`, at `@prefix@/disk`, for this nginx only and
-    /// only where the tests run as root.
+    /// Mounts a disk of that size, such as `64k`, at `@prefix@/disk`, for this nginx only; see
+    /// [`can_mount`].
     pub disk: Option<&'static str>,
 }
 
@@ -43,6 +45,7 @@ impl Default for Conf {
             listen: "listen @rtmp@;".into(),
             server: String::new(),
             http: String::new(),
+            events: String::new(),
             workers: 1,
             disk: None,
         }
@@ -55,8 +58,13 @@ impl Conf {
         Self { server: server.into(), ..Self::default() }
     }
 
+    /// Whether there are processes beside the one that is started.
+    fn has_workers(&self) -> bool {
+        !self.main.contains("master_process off;")
+    }
+
     fn render(&self, prefix: &Path, rtmp_port: u16, http_port: u16) -> String {
-        let Self { main, rtmp, listen, server, http, workers, disk: _ } = self;
+        let Self { main, rtmp, listen, server, http, events, workers, disk: _ } = self;
         let module = module();
         let module = module.display();
         // Workers of a root's nginx would be `nobody`, who may not write here.
@@ -68,7 +76,7 @@ impl Conf {
             pid nginx.pid;
             error_log logs/error.log info;
             {main}
-            events {{ worker_connections 1024; }}
+            events {{ worker_connections 1024; {events} }}
             rtmp {{
                 {rtmp}
                 server {{
@@ -77,7 +85,7 @@ impl Conf {
                 }}
             }}
             http {{
-                access_log off;
+                access_log off; log_not_found off;
                 client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
                 uwsgi_temp_path tmp; scgi_temp_path tmp;
                 server {{
@@ -131,11 +139,11 @@ impl Nginx {
         let process = Process::spawn("nginx", &mut nginx, &prefix.path().join("stderr"));
         let mut nginx =
             Self { process, prefix, rtmp_port, http_port, allowed: Mutex::new(Vec::new()) };
-        nginx.wait_ready().then_some(nginx)
+        nginx.wait_ready(conf.has_workers()).then_some(nginx)
     }
 
     /// Waits until all ports accept; `false` if a port was taken.
-    fn wait_ready(&mut self) -> bool {
+    fn wait_ready(&mut self, has_workers: bool) -> bool {
         let ports = [self.rtmp_port, self.http_port];
         wait_for("nginx to start", || {
             if self.process.is_running() {
@@ -143,11 +151,13 @@ impl Nginx {
                 let bound = self.prefix.path().join("nginx.pid").exists();
                 let open =
                     || ports.iter().any(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok());
-                return (bound && open() && !self.workers().is_empty()).then_some(true);
+                let works = || !has_workers || !self.workers().is_empty();
+                return (bound && open() && works()).then_some(true);
             }
             let log = self.log();
             assert!(log.contains("Address already in use"), "nginx did not start:\n{log}");
             self.allow("Address already in use");
+            self.allow("still could not bind()");
             Some(false)
         })
     }
@@ -339,7 +349,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
+/// Whether [`Conf::disk`] can be used: roots of some containers may not mount.
+pub fn can_mount() -> bool {
+    let trial = ["--mount", "--", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
+    Command::new("unshare").args(trial).output().is_ok_and(|output| output.status.success())
+}
+
 /// Whether the tests run as root.
-pub fn is_root() -> bool {
+fn is_root() -> bool {
     fs::metadata("/proc/self").expect("/proc/self").uid() == 0
 }

@@ -53,7 +53,12 @@ impl Peer {
     /// Connects and makes the simple handshake.
     #[track_caller]
     pub fn connect(port: u16) -> Self {
-        let mut stream = dial(port);
+        Self::over(dial(port))
+    }
+
+    /// Makes the simple handshake on `stream`.
+    #[track_caller]
+    pub fn over(mut stream: TcpStream) -> Self {
         stream.write_all(&hello()).expect("to send C0 and C1");
         let mut answer = vec![0; 1 + 2 * 1536];
         stream.read_exact(&mut answer).expect("S0, S1 and S2");
@@ -63,15 +68,21 @@ impl Peer {
         Self { stream, reader: ChunkReader::default(), chunk_size: 128, deadline }
     }
 
-    /// Connects to `application` and creates a message stream.
+    /// Connects, and enters `application`.
     #[track_caller]
     pub fn open(port: u16, application: &str) -> Self {
         let mut peer = Self::connect(port);
-        peer.command(0, &connect(application));
-        peer.wait_for("NetConnection.Connect.Success");
-        peer.command(0, &[string("createStream"), number(2.0), null()].concat());
-        peer.wait_for("_result");
+        peer.enter(application);
         peer
+    }
+
+    /// Connects to `application` and creates a message stream.
+    #[track_caller]
+    pub fn enter(&mut self, application: &str) {
+        self.command(0, &connect(application));
+        self.wait_for("NetConnection.Connect.Success");
+        self.command(0, &[string("createStream"), number(2.0), null()].concat());
+        self.wait_for("_result");
     }
 
     /// Publishes `name` in `application`, up to the server's consent.
@@ -87,12 +98,17 @@ impl Peer {
     #[track_caller]
     pub fn play(port: u16, application: &str, name: &str) -> Self {
         let mut peer = Self::open(port, application);
-        peer.command(
+        peer.ask_play(name);
+        peer.wait_for("NetStream.Play.Start");
+        peer
+    }
+
+    /// Sends the command `play`, not waiting for an answer.
+    pub fn ask_play(&mut self, name: &str) {
+        self.command(
             1,
             &[string("play"), number(0.0), null(), string(name), number(-2000.0)].concat(),
         );
-        peer.wait_for("NetStream.Play.Start");
-        peer
     }
 
     /// Sends the command `publish`, not waiting for an answer.
@@ -116,8 +132,19 @@ impl Peer {
 
     /// Sends a message with a full header.
     pub fn send(&mut self, csid: u8, kind: u8, stream_id: u32, timestamp: u32, payload: &[u8]) {
-        let bytes = chunks(csid, kind, stream_id, timestamp, payload, self.chunk_size);
-        self.stream.write_all(&bytes).expect("to send a message");
+        assert!(self.try_send(csid, kind, stream_id, timestamp, payload), "closed");
+    }
+
+    /// [`Peer::send`] that tells whether the server still takes it.
+    pub fn try_send(
+        &mut self,
+        csid: u8,
+        kind: u8,
+        stream_id: u32,
+        timestamp: u32,
+        payload: &[u8],
+    ) -> bool {
+        self.send_bytes(&chunks(csid, kind, stream_id, timestamp, payload, self.chunk_size))
     }
 
     /// The connection itself.
