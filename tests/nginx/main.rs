@@ -14,6 +14,7 @@ mod config;
 mod hls;
 mod hostile;
 mod lifecycle;
+mod limits;
 mod listen;
 mod live;
 mod peers;
