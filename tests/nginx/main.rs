@@ -18,4 +18,5 @@ mod limits;
 mod listen;
 mod live;
 mod peers;
+mod storage;
 mod wire;
