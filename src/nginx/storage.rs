@@ -172,7 +172,8 @@ impl Output {
         self.queued -= job.ops.iter().map(weight).sum::<usize>();
         self.state = State::Idle(job.writer);
         match job.outcome {
-            Ok(()) => self.failing = false,
+            // A full disk still takes empty files, so only a whole one shows that all is well.
+            Ok(()) => self.failing &= !job.ops.iter().any(|op| matches!(op, FileOp::Rename { .. })),
             Err(error) => {
                 self.report(format_args!("{error}"));
                 self.lose(job.ops.into_iter().skip(error.index));

@@ -41,10 +41,10 @@ pub struct HlsConfig {
 /// playlist that names it is replaced. Files are never removed but temporary ones: old segments
 /// belong to whoever cleans the directory up.
 ///
-/// Segments are numbered from the Unix time in seconds at which the output was made, and so are
+/// Segments are numbered from the Unix time at which the output was made, and so are
 /// discontinuities. So both grow however often the publisher comes back, and through whichever
 /// worker or machine, without anyone reading what is on the disk, and no player or cache takes a new
-/// segment for an old one. (Segments of less than a second would in time overtake the clock.)
+/// segment for an old one.
 #[derive(Debug)]
 pub struct Hls {
     layout: Layout,
@@ -83,7 +83,11 @@ impl Hls {
             layout: Layout::new(&config.path, name, config.nested)?,
             segmenter: Segmenter::new(fragment, ticks(config.max_fragment)),
             muxer: Muxer::default(),
-            playlist: Playlist::new(fragment, ticks(config.playlist_length), now.0 / 1000),
+            playlist: Playlist::new(
+                fragment,
+                ticks(config.playlist_length),
+                first_sequence(config, now),
+            ),
             probe: Some(Probe::default()),
             open: None,
             anchor: None,
@@ -233,6 +237,13 @@ impl Hls {
         self.ops.push_back(FileOp::Write { path: from.clone(), data });
         self.ops.push_back(FileOp::Rename { from, to: self.layout.playlist() });
     }
+}
+
+/// The Unix time in seconds, or in a unit so short that segments do not overtake it: half of what
+/// they last.
+fn first_sequence(config: &HlsConfig, now: UnixMillis) -> u64 {
+    let unit = u64::try_from(config.fragment.as_millis() / 2).unwrap_or(u64::MAX);
+    now.0 / unit.clamp(1, 1000)
 }
 
 fn ticks(duration: Duration) -> Ticks {

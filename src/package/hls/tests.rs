@@ -18,6 +18,21 @@ fn hls(nested: bool) -> Hls {
     Hls::new(&config, "live", UnixMillis(START * 1000)).unwrap()
 }
 
+#[test]
+fn numbers_of_a_publisher_that_comes_back_are_new() {
+    for millis in [40, 250, 1000, 2000, 60_000] {
+        let fragment = Duration::from_millis(millis);
+        let path = "/hls".into();
+        let (max_fragment, playlist_length) = (fragment * 10, fragment * 3);
+        let config = HlsConfig { path, fragment, max_fragment, playlist_length, nested: false };
+        let first = first_sequence(&config, UnixMillis(START * 1000));
+        // Segments may be a little shorter than a fragment.
+        let segments = 100;
+        let later = UnixMillis(START * 1000 + segments * millis * 9 / 10 + 1);
+        assert!(first_sequence(&config, later) >= first + segments, "{millis} ms");
+    }
+}
+
 /// An output that knows of both tracks.
 fn configured() -> Hls {
     let mut hls = hls(false);
