@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::media::{Clip, assert_unbroken};
 use crate::support::nginx::Nginx;
 use crate::support::player::Player;
+use crate::support::process::resident_kib;
 use crate::support::publisher::Publisher;
 use crate::support::raw::{Peer, VIDEO, capture, chunks, closes_within, connect, dial, hello};
 
@@ -250,13 +251,6 @@ fn player_that_stops_reading_disturbs_nobody() {
     assert_unbroken(&frames.video, &clip.frames.video);
     assert!(frames.video.len() > 40, "{} pictures", frames.video.len());
     drop(stalled);
-}
-
-/// The memory that process `pid` really occupies.
-fn resident_kib(pid: u32) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the worker");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// A generator of numbers that are the same in every run (xorshift).

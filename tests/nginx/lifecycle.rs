@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::hls::{Playlist, wait_playlist};
-use crate::support::media::{Clip, assert_unbroken};
+use crate::support::media::{Clip, assert_unbroken, flv_tags};
 use crate::support::nginx::{Conf, Nginx};
 use crate::support::player::Player;
+use crate::support::process::{open_files, resident_kib};
 use crate::support::publisher::Publisher;
 use crate::support::raw::{Peer, connect};
 use crate::support::wait_until;
@@ -135,6 +136,37 @@ fn reloads_in_a_row_leave_one_generation() {
     publisher.stop();
     drop(player);
     wait_until("the old worker to leave", || nginx.old_workers().is_empty());
+}
+
+#[test]
+fn sessions_leave_nothing_in_the_worker() {
+    let nginx = Nginx::start(HLS);
+    let worker = nginx.workers()[0];
+    let tags = flv_tags(&Clip::plain().path);
+    let stream = |index: usize| {
+        let name = format!("cam{index}");
+        let _player = Peer::play(nginx.rtmp_port(), "live", &name);
+        let mut publisher = Peer::publish(nginx.rtmp_port(), "live", &name);
+        for (kind, timestamp, payload) in &tags {
+            publisher.send(6, *kind, 1, *timestamp, payload);
+        }
+        drop(publisher);
+        // One after the other, or there is more or less in the queue to the disk each time.
+        let list = nginx.prefix().join(format!("hls/{name}.m3u8"));
+        wait_until("the end of the playlist", || {
+            fs::read_to_string(&list).is_ok_and(|list| Playlist::parse(&list).has_ended)
+        });
+    };
+    let files = open_files(worker);
+    // So many until the memory that is kept for use again is there.
+    (0..100).for_each(stream);
+    wait_until("the sessions to end", || open_files(worker) <= files);
+    let before = resident_kib(worker);
+    (100..200).for_each(stream);
+    wait_until("the sessions to end", || open_files(worker) <= files);
+    let after = resident_kib(worker);
+    // A stream of theirs has 190 KB.
+    assert!(after - before < 4000, "{before} KiB, then {after} KiB");
 }
 
 #[test]
