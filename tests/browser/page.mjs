@@ -49,7 +49,9 @@ async function plays(page) {
   assert.ok(after.frames > before.frames, "frames are decoded");
   assert.ok(after.soundBytes > before.soundBytes, "sound is decoded");
   assert.ok(after.colours > 10, `the picture is not blank: ${after.colours} colours`);
-  assert.equal(await page.textContent("#fact-picture"), options.size.replace("x", " × "));
+
+  const facts = [options.size.replace("x", " × "), /^\d+ fps$/, /^\d+\.\d Mbit\/s$/, /^\d+ s$/];
+  for (const fact of facts) await page.locator("#facts dd", { hasText: fact }).waitFor();
 }
 
 async function showsAndCopiesThePublishAddress(page) {

@@ -1,31 +1,48 @@
 // What the viewer is told about the picture.
 
-// The player's newest segment is now and then one older or newer than the one seen here, which
-// the median of this many looks evens out.
+// What a player has loaded is at times reported before it is ready to be played; of this many looks
+// the one that finds it longest ago is right.
 const LOOKS = 5;
 
-/** Measures the playing video: feed it with `measure` every few seconds. */
+// So many loaded files are remembered.
+const KEPT = 50;
+
+/** Measures the playing video: call `measure` every few seconds. */
 export class Facts {
   #video;
   #last = { time: 0, frames: 0 };
-  #segment = null;
-  #bitRate = NaN;
+  #loaded = new Map();
   #origins = [];
 
   constructor(video) {
     this.#video = video;
     video.addEventListener("emptied", () => (this.#origins = []));
+    new PerformanceObserver((list) => this.#noteLoaded(list.getEntries())).observe({ type: "resource" });
   }
 
   /** Facts of `stream` (see streams.js) as texts, "–" where unknown. */
-  async measure(stream) {
-    await this.#measureBitRate(stream);
+  measure(stream) {
+    const segment = this.#newestLoaded(stream);
     return {
       picture: this.#picture(),
       rate: known(this.#frameRate(), (rate) => `${rate.toFixed(0)} fps`),
-      bits: known(this.#bitRate, (rate) => `${(rate / 1e6).toFixed(1)} Mbit/s`),
-      latency: known(this.#latency(stream), (seconds) => `${seconds.toFixed(0)} s`),
+      bits: known(this.#bitRate(segment), (rate) => `${(rate / 1e6).toFixed(1)} Mbit/s`),
+      latency: known(this.#latency(segment), (seconds) => `${seconds.toFixed(0)} s`),
     };
+  }
+
+  // What the page itself looks at is below streams/, so below hls/ is what a player loaded; the
+  // browser reports that of its own player, too.
+  #noteLoaded(entries) {
+    for (const { name, encodedBodySize } of entries) {
+      if (name.includes("/hls/")) this.#loaded.set(name, encodedBodySize);
+    }
+    const old = [...this.#loaded.keys()].slice(0, -KEPT);
+    for (const name of old) this.#loaded.delete(name);
+  }
+
+  #newestLoaded({ segments }) {
+    return segments.findLast(({ url }) => this.#loaded.has(url));
   }
 
   #picture() {
@@ -45,28 +62,19 @@ export class Facts {
     return rate;
   }
 
-  // The size of the newest segment by its duration.
-  async #measureBitRate(stream) {
-    const segment = stream.segments.at(-1);
-    if (segment.url === this.#segment) return;
-    const response = await fetch(segment.url, { method: "HEAD" });
-    if (!response.ok) return;
-    this.#segment = segment.url;
-    this.#bitRate = (Number(response.headers.get("Content-Length")) * 8) / segment.duration;
+  #bitRate(segment) {
+    return segment ? (this.#loaded.get(segment.url) * 8) / segment.duration : NaN;
   }
 
-  // Players load up to the playlist's end, so the end of what is buffered was on the air at `edge`;
-  // from that follows when the video's time 0 was, and when what is seen now was.
-  #latency(stream) {
+  // The end of what is buffered is the end of the newest loaded segment, whose wall clock time is
+  // known: so when the video's time 0 was follows, and when what is seen now was.
+  #latency(segment) {
     const { buffered, currentTime } = this.#video;
-    if (buffered.length === 0) return NaN;
-    this.#origins = [...this.#origins, stream.edge / 1000 - buffered.end(buffered.length - 1)].slice(-LOOKS);
-    return Date.now() / 1000 - (median(this.#origins) + currentTime);
+    if (!segment || buffered.length === 0) return NaN;
+    this.#origins.push(segment.end / 1000 - buffered.end(buffered.length - 1));
+    this.#origins = this.#origins.slice(-LOOKS);
+    return Date.now() / 1000 - (Math.min(...this.#origins) + currentTime);
   }
-}
-
-function median(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
 function known(value, format) {

@@ -54,7 +54,7 @@ async function refresh() {
   if (chosen === null) choose(nameInAddress() ?? streams[0]?.name ?? null);
   else resume(before);
   showNotice();
-  await showFacts();
+  showFacts();
 }
 
 /** Plays the stream `name`, or waits for it. */
@@ -152,10 +152,10 @@ function showUnmute() {
   $("unmute").hidden = !video.muted || player.state !== "playing";
 }
 
-async function showFacts() {
+function showFacts() {
   const stream = streamOf(chosen);
   if (!stream || player.state !== "playing") return;
-  for (const [name, text] of Object.entries(await facts.measure(stream))) {
+  for (const [name, text] of Object.entries(facts.measure(stream))) {
     $(`fact-${name}`).textContent = text;
   }
 }

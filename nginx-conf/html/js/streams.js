@@ -9,8 +9,8 @@ const CLOCK_GRAIN_MS = 2000;
 
 /**
  * The live streams, by name.
- * Each is {name, url, segments: [{url, duration}], edge}: durations in seconds, `edge` the wall
- * clock time at the playlist's end by this machine's clock, or NaN if the playlist does not say.
+ * Each is {name, url, segments: [{url, duration, end}]}: durations in seconds, `end` the wall clock
+ * time of the segment's end by this machine's clock, or NaN if the playlist does not say.
  */
 export async function liveStreams() {
   const streams = await Promise.all((await directories()).map(liveStream));
@@ -33,9 +33,10 @@ async function liveStream(name) {
   const response = await look(`streams/${encodeURIComponent(name)}/index.m3u8`);
   if (response.status !== 200) return null;
   const url = playlistUrl(name);
-  const { ended, targetDuration, segments, edge } = parsePlaylist(await response.text(), url);
+  const { ended, targetDuration, segments } = parsePlaylist(await response.text(), url);
   if (ended || segments.length === 0 || isStale(response, targetDuration)) return null;
-  return { name, url, segments, edge: edge - clockAhead(response) };
+  const ahead = clockAhead(response);
+  return { name, url, segments: segments.map((segment) => ({ ...segment, end: segment.end - ahead })) };
 }
 
 // Below streams/ nginx answers 204 for what does not exist.
@@ -47,17 +48,18 @@ async function look(path) {
 
 /** Reads a media playlist (RFC 8216, section 4.3). */
 function parsePlaylist(text, base) {
-  const playlist = { ended: false, targetDuration: 0, segments: [], edge: NaN };
+  const playlist = { ended: false, targetDuration: 0, segments: [] };
   let duration = 0;
+  let time = NaN;
   for (const line of text.split(/\r?\n/)) {
     const [tag, value] = line.split(/:(.*)/, 2);
     if (tag === "#EXT-X-ENDLIST") playlist.ended = true;
     else if (tag === "#EXT-X-TARGETDURATION") playlist.targetDuration = Number(value);
-    else if (tag === "#EXT-X-PROGRAM-DATE-TIME") playlist.edge = Date.parse(value);
+    else if (tag === "#EXT-X-PROGRAM-DATE-TIME") time = Date.parse(value);
     else if (tag === "#EXTINF") duration = parseFloat(value);
     else if (line !== "" && !line.startsWith("#")) {
-      playlist.segments.push({ url: new URL(line, base).href, duration });
-      playlist.edge += duration * 1000;
+      time += duration * 1000;
+      playlist.segments.push({ url: new URL(line, base).href, duration, end: time });
     }
   }
   return playlist;
