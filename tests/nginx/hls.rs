@@ -134,6 +134,25 @@ fn returning_publisher_continues_the_playlist() {
 }
 
 #[test]
+fn returning_publisher_goes_on_counting() {
+    let nginx = Nginx::start(
+        "application live { live on; hls on; hls_path @prefix@/hls; hls_fragment 250ms; }",
+    );
+    let url = nginx.http("hls/cam.m3u8");
+    let mut last = 0;
+    for _ in 0..3 {
+        let short_sound = ["-vn", "-t", "1.5"];
+        Publisher::with(Clip::plain(), &nginx.live("cam"), &["-copyts"], &short_sound).finish();
+        let list = wait_playlist("a new ending", &url, |list| {
+            list.has_ended && list.last_sequence() != last
+        });
+        assert!(list.segments.len() >= 5, "more segments than seconds: {list:?}");
+        assert!(list.media_sequence > last, "{last}, then {list:?}");
+        last = list.last_sequence();
+    }
+}
+
+#[test]
 fn live_goes_on_when_files_cannot_be_written() {
     let nginx = Nginx::start(
         "application live {
