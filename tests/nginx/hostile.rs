@@ -1,10 +1,11 @@
 //! Peers that break the rules: nobody else may notice.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use crate::support::media::{Clip, assert_unbroken};
+use crate::support::media::{Clip, assert_unbroken, flv_tags};
 use crate::support::nginx::Nginx;
 use crate::support::player::Player;
 use crate::support::process::resident_kib;
@@ -251,6 +252,29 @@ fn player_that_stops_reading_disturbs_nobody() {
     assert_unbroken(&frames.video, &clip.frames.video);
     assert!(frames.video.len() > 40, "{} pictures", frames.video.len());
     drop(stalled);
+}
+
+#[test]
+fn player_that_reads_again_goes_on_with_whole_frames() {
+    let nginx = Nginx::start("max_message 4m; application live { live on; }");
+    let (clip, url) = (Clip::large(), nginx.live("cam"));
+    let mut stalled = Peer::play(nginx.rtmp_port(), "live", "cam");
+    let player = Player::start(&url);
+    let _publisher = Publisher::endless(clip, &url);
+    // Five seconds are 25 MB, more than the kernel and the server keep for one player.
+    player.wait_video(125);
+    let sent: HashSet<Vec<u8>> = flv_tags(&clip.path).into_iter().map(|tag| tag.2).collect();
+    let mut times = Vec::new();
+    while times.len() < 60 || times.last() < Some(&5000) {
+        let message = stalled.receive().expect("the stream to go on");
+        if message.kind == VIDEO {
+            assert!(sent.contains(&message.payload), "not a frame at {}", message.timestamp);
+            times.push(message.timestamp);
+        }
+    }
+    assert!(times.is_sorted());
+    let skipped = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(skipped > Some(1000), "nothing was skipped: {times:?}");
 }
 
 /// A generator of numbers that are the same in every run (xorshift).
