@@ -1,7 +1,7 @@
 //! RTMP peers made by hand, for what no real client would send, and captures played back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -194,6 +194,14 @@ impl Peer {
     #[track_caller]
     pub fn wait_closed(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.receive()).collect()
+    }
+}
+
+impl Drop for Peer {
+    /// Closes at once, even while a process that another test starts still has a copy of the
+    /// socket.
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
