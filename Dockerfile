@@ -10,15 +10,11 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates cargo-web rustc-web \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# What changes seldom comes first, so that a change in src/ does not install everything again.
+# What the packages depend on comes first: a change elsewhere does not install them again.
 COPY scripts scripts
 COPY Cargo.toml ./
 RUN scripts/setup build
-COPY .cargo .cargo
-COPY Cargo.lock ./
-# Cargo wants to see the benchmarks that Cargo.toml names.
-COPY benches benches
-COPY src src
+COPY . .
 RUN scripts/build
 
 FROM debian:bookworm-slim AS page

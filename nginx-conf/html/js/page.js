@@ -68,6 +68,7 @@ function choose(name) {
   showStreams();
   showPlaying();
   showNotice();
+  for (const fact of document.querySelectorAll("#facts dd")) fact.textContent = "–";
 }
 
 // A stream that was away is a new one to the player; one that failed gets another chance.
