@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::support::hls::{Playlist, get, playlist, wait_playlist};
@@ -92,6 +93,37 @@ fn full_disk_costs_hls_alone_and_only_while_it_is_full() {
     check_listed_files(&nginx, "disk/hls", &after);
     let frames = player.wait_more(25);
     assert_eq!(assert_unbroken(&frames.video, &clip.frames.video), 0);
+}
+
+/// To open a FIFO hangs, as a mount does whose server is gone, until somebody reads from it.
+#[test]
+fn stalled_disk_holds_up_its_stream_alone_and_loses_nothing() {
+    let nginx = Nginx::start(
+        "application live { live on; hls on; hls_path @prefix@/hls; hls_fragment 1s;
+         hls_playlist_length 60s; }",
+    );
+    let stalled = nginx.prefix().join("hls/stalled.m3u8");
+    let fifo = nginx.prefix().join("hls/stalled.m3u8.tmp");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+
+    let clip = Clip::plain();
+    let player = Player::start(&nginx.live("stalled"));
+    let _stalled = Publisher::endless(clip, &nginx.live("stalled"));
+    let _other = Publisher::endless(clip, &nginx.live("other"));
+    wait_playlist("the other stream", &nginx.http("hls/other.m3u8"), |list| {
+        list.segments.len() >= 3
+    });
+    let frames = player.wait_more(75);
+    assert_eq!(assert_unbroken(&frames.video, &clip.frames.video), 0);
+    assert!(!stalled.exists(), "the playlist was written though its disk hangs");
+
+    fs::read(&fifo).expect("what was to be written");
+    wait_until("a playlist that is a file", || stalled.is_file());
+    let list = wait_playlist("what was held up", &nginx.http("hls/stalled.m3u8"), |list| {
+        list.segments.len() >= 4
+    });
+    assert!(list.segments.iter().all(|segment| !segment.is_discontinuous), "{list:?}");
+    check_listed_files(&nginx, "hls", &list);
 }
 
 #[test]
