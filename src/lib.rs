@@ -11,6 +11,8 @@
 //! 3. A publisher's audio, video and data messages go to a [`live::Stream`], which serialises each
 //!    one once and appends it to its frame log. A player is a cursor into that log; a late player
 //!    starts from the log's last keyframe.
+//!    Players in another worker have a stream of their own there, which that worker pulls
+//!    (`nginx::cluster`).
 //! 4. For packagers, [`media`] turns the message into an access unit, and [`package`] turns access
 //!    units into segments and playlists: file operations, executed in order by the storage layer
 //!    of `nginx`.

@@ -2,8 +2,9 @@
 //!
 //! nginx calls in at four places: [`modules`] (the tables it reads when it loads the module),
 //! [`conf`] (the directives of `rtmp {}`), [`server`] (events of connections) and [`worker`]
-//! (a process starts or ends). Every such entry runs under [`guard`].
+//! (a process starts or ends); [`cluster`] joins the workers. Every such entry runs under [`guard`].
 
+mod cluster;
 mod conf;
 mod connection;
 mod event;
@@ -14,6 +15,7 @@ mod modules;
 mod packager;
 mod peer;
 mod proxy_protocol;
+mod pull;
 mod server;
 mod storage;
 mod worker;

@@ -10,6 +10,7 @@ pub mod client;
 pub mod command;
 pub mod control;
 mod error;
+mod feed;
 pub mod handshake;
 mod link;
 mod media;
@@ -20,5 +21,6 @@ pub mod session;
 mod tests;
 
 pub use error::{Error, Limit, PeerMisbehaved, Unsupported};
+pub use feed::Feed;
 pub use message::{Message, MessageType};
 pub use session::Session;

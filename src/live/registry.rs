@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::player::Player;
 use super::stream::{AlreadyPublishing, Stream, StreamConfig};
 use crate::time::Instant;
@@ -11,13 +13,24 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// An application, as the configuration numbers it.
+/// An application, by a number that stays the same from one configuration to the next and from one
+/// process to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApplicationId(pub u64);
 
+impl ApplicationId {
+    /// The application `name` of the server that is known by `server`.
+    pub fn new(server: &str, name: &str) -> Self {
+        // A part of a cryptographic digest, as no two applications may have the same.
+        let digest = Sha256::new().chain_update(server).chain_update([0]).chain_update(name);
+        let bytes = digest.finalize();
+        Self(bytes.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte)))
+    }
+}
+
 /// A stream in a [`Registry`]. Never reused, so an old one is found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId(u64);
+pub struct StreamId(pub u64);
 
 /// What a stream is found by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

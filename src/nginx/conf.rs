@@ -8,6 +8,7 @@
 mod core;
 mod directive;
 mod hls;
+mod limit;
 mod listen;
 mod live;
 mod parse;
@@ -17,32 +18,39 @@ use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nginx_sys::{ngx_command_t, ngx_conf_t};
+use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_cycle, ngx_cycle_t};
 
 use self::core::CoreSettings;
 use self::directive::{Directive, Level, MAIN, SERVER, Setter};
 use self::hls::HlsSettings;
+use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
-use super::hls_cleanup;
-use crate::live::StreamConfig;
+use super::{hls_cleanup, modules};
+use crate::live::{ApplicationId, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
 pub(super) use self::directive::{Conf, Failure, check};
-pub(super) use self::listen::{Endpoint, Listener};
+pub(super) use self::listen::{Endpoint, Listener, POOL_SIZE};
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 4] =
-    [BLOCKS, core::DIRECTIVES, live::DIRECTIVES, hls::DIRECTIVES];
+static DIRECTIVES: [&[Directive]; 5] =
+    [BLOCKS, core::DIRECTIVES, limit::DIRECTIVES, live::DIRECTIVES, hls::DIRECTIVES];
 
 const BLOCKS: &[Directive] = &[
     Directive::new(c"server", MAIN, Setter::Block(set_server)),
     Directive::new(c"application", SERVER, Setter::NamedBlock(set_application)),
 ];
 
-const COUNT: usize =
-    BLOCKS.len() + core::DIRECTIVES.len() + live::DIRECTIVES.len() + hls::DIRECTIVES.len();
+const COUNT: usize = {
+    let (mut count, mut table) = (0, 0);
+    while table < DIRECTIVES.len() {
+        count += DIRECTIVES[table].len();
+        table += 1;
+    }
+    count
+};
 
 /// nginx's table of them, ended by an empty one.
 pub(super) static mut COMMANDS: [ngx_command_t; COUNT + 1] = commands();
@@ -70,6 +78,7 @@ pub(super) struct Block {
     /// The addresses of a server.
     listens: Vec<Listen>,
     settings: Settings,
+    max_connections: Option<MaxConnections>,
     /// The servers of `rtmp {}`, the applications of a server.
     children: Vec<Self>,
 }
@@ -111,6 +120,27 @@ macro_rules! settings {
 }
 use settings;
 
+/// What `rtmp {}` has come to.
+#[derive(Debug)]
+pub(super) struct Main {
+    /// How many clients may be connected, to all workers together.
+    pub(super) max_connections: Option<u32>,
+    servers: Vec<Arc<Server>>,
+}
+
+impl Main {
+    /// The application that another worker means, whose configuration may be older or newer.
+    pub(super) fn application(
+        &self,
+        id: ApplicationId,
+    ) -> Option<(&Arc<Server>, &Arc<Application>)> {
+        let mut applications = self.servers.iter().flat_map(|server| {
+            server.applications.iter().map(move |application| (server, application))
+        });
+        applications.find(|(_, application)| application.id == id)
+    }
+}
+
 /// A server as its sessions see it.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -131,6 +161,7 @@ impl Server {
 /// An application as its streams see it.
 #[derive(Debug)]
 pub(super) struct Application {
+    pub(super) id: ApplicationId,
     pub(super) name: String,
     /// Whether what is published can be played.
     pub(super) live: bool,
@@ -150,17 +181,33 @@ extern "C" fn set_rtmp(
 ) -> *mut c_char {
     directive::answer(cf, |conf| {
         // SAFETY: nginx gives a main directive the address of its module's pointer in the cycle.
-        let slot = unsafe { &mut *slot.cast::<*mut Block>() };
+        let slot = unsafe { &mut *slot.cast::<*mut Main>() };
         if !slot.is_null() {
             return Err(Failure::duplicate());
         }
-        let main = conf.keep(Block::default());
-        *slot = main;
-        // SAFETY: `keep` gives a valid pointer, and nothing else has it yet.
-        let main = unsafe { &mut *main };
-        conf.parse_block(Level::Main, main)?;
-        finish(conf, main)
+        let mut block = Block::default();
+        conf.parse_block(Level::Main, &mut block)?;
+        let main = finish(conf, &mut block)?;
+        *slot = conf.keep(main);
+        Ok(())
     })
+}
+
+/// What the running cycle's `rtmp {}` has come to, if there is one.
+pub(super) fn main() -> Option<&'static Main> {
+    // SAFETY: the cycle outlives the process's use of it: a new configuration comes with new
+    // workers.
+    unsafe { main_of(ngx_cycle) }
+}
+
+/// What the `rtmp {}` of a cycle has come to, if there is one.
+///
+/// # Safety
+///
+/// The configuration of `cycle` has been parsed, and the result is not used longer than the cycle.
+pub(super) unsafe fn main_of(cycle: *const ngx_cycle_t) -> Option<&'static Main> {
+    // SAFETY: the cycle has a pointer for each module, null or set by `set_rtmp`.
+    unsafe { (*(*cycle).conf_ctx.add(modules::rtmp_index())).cast::<Main>().as_ref() }
 }
 
 /// `server { }` in `rtmp {}`.
@@ -189,8 +236,8 @@ fn set_application(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
 }
 
 /// Inherits, listens, and registers directories.
-fn finish(conf: &mut Conf, main: &mut Block) -> Result<(), Failure> {
-    let mut listens = Vec::new();
+fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
+    let (mut listens, mut servers) = (Vec::new(), Vec::new());
     let mut directories = hls_cleanup::Directories::default();
     for block in &mut main.children {
         block.settings.inherit(&main.settings);
@@ -199,6 +246,7 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<(), Failure> {
             application.settings.hls.register(&mut directories);
         }
         let server = Arc::new(resolve_server(block));
+        servers.push(Arc::clone(&server));
         listens.extend(block.listens.drain(..).map(|listen| (listen, Arc::clone(&server))));
     }
     listen::check_duplicates(&listens)?;
@@ -206,11 +254,13 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<(), Failure> {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
-    listen::add_listeners(conf, listens)
+    listen::add_listeners(conf, listens)?;
+    Ok(Main { max_connections: limit::max_connections(main)?, servers })
 }
 
 fn resolve_server(block: &Block) -> Server {
     let mut names = HashSet::new();
+    let address = block.listens.first().map_or("", Listen::text);
     Server {
         session: Arc::new(block.settings.core.session_config()),
         send_timeout: block.settings.core.timeout(),
@@ -218,14 +268,15 @@ fn resolve_server(block: &Block) -> Server {
             .children
             .iter()
             .filter(|application| names.insert(application.name.as_str()))
-            .map(|application| Arc::new(resolve_application(application)))
+            .map(|application| Arc::new(resolve_application(address, application)))
             .collect(),
     }
 }
 
-fn resolve_application(block: &Block) -> Application {
+fn resolve_application(address: &str, block: &Block) -> Application {
     let settings = &block.settings;
     Application {
+        id: ApplicationId::new(address, &block.name),
         name: block.name.clone(),
         live: settings.live.is_on(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),

@@ -4,16 +4,19 @@ use std::ffi::CStr;
 use std::fmt;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_local_sockaddr,
-    ngx_connection_log_error_e_NGX_ERROR_INFO as NGX_ERROR_INFO, ngx_connection_t,
-    ngx_destroy_pool, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_tcp_nodelay,
-    sockaddr,
+    NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_counter,
+    ngx_connection_local_sockaddr, ngx_connection_log_error_e_NGX_ERROR_INFO as NGX_ERROR_INFO,
+    ngx_connection_t, ngx_create_pool, ngx_cycle, ngx_destroy_pool, ngx_event_t,
+    ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_io,
+    ngx_log_t, ngx_palloc, ngx_tcp_nodelay, sockaddr,
 };
 
-use super::conf::{Endpoint, Listener};
+use super::conf::{Endpoint, Listener, POOL_SIZE};
 use super::event;
 use super::log::{self, Level};
 use crate::time::Instant;
@@ -46,6 +49,49 @@ impl Connection {
     /// `c` is a connection that was just accepted and that nobody else closes.
     pub(super) unsafe fn from_raw(c: NonNull<ngx_connection_t>) -> Self {
         Self(c)
+    }
+
+    /// Takes on a stream or datagram socket that nginx did not accept. `on_read` is called when
+    /// there is something to read. `None` if nginx has no room for it.
+    pub(super) fn adopt(
+        descriptor: OwnedFd,
+        on_read: unsafe extern "C" fn(*mut ngx_event_t),
+    ) -> Option<Self> {
+        // SAFETY: the cycle is there in a worker; what nginx gives is a connection with its events.
+        unsafe {
+            let log = (*ngx_cycle).log;
+            let pool = NonNull::new(ngx_create_pool(POOL_SIZE, log))?.as_ptr();
+            let own_log: *mut ngx_log_t = ngx_palloc(pool, size_of::<ngx_log_t>()).cast();
+            let c = match own_log.is_null() {
+                false => NonNull::new(ngx_get_connection(descriptor.as_raw_fd(), log)),
+                true => None,
+            };
+            let Some(c) = c else {
+                ngx_destroy_pool(pool);
+                return None;
+            };
+            // It is the connection's now.
+            let _ = descriptor.into_raw_fd();
+            let mut connection = Self(c);
+            let c = connection.raw();
+            own_log.write(*log);
+            (c.pool, c.log) = (pool, own_log);
+            c.recv = ngx_io.recv;
+            c.send_chain = ngx_io.send_chain;
+            c.number = AtomicU64::from_ptr(ngx_connection_counter.cast()).fetch_add(1, Relaxed);
+            for event in [c.read, c.write] {
+                (*event).log = c.log;
+            }
+            (*c.write).set_ready(1);
+            (*c.read).handler = Some(on_read);
+            connection.wait_readable().ok()?;
+            Some(connection)
+        }
+    }
+
+    /// Sets the number by which handlers find whose the connection is.
+    pub(super) fn set_data(&mut self, number: usize) {
+        self.raw().data = ptr::without_provenance_mut(number);
     }
 
     pub(super) fn raw(&mut self) -> &mut ngx_connection_t {
@@ -137,6 +183,14 @@ impl Connection {
         let rest = unsafe { send_chain(c, next, 0) };
         // NGX_CHAIN_ERROR
         if rest.addr() == usize::MAX { Err(Broken) } else { Ok((c.sent - sent_before) as usize) }
+    }
+
+    /// Asks for an event when there is more to read than was read by other means than
+    /// [`recv`](Self::recv).
+    pub(super) fn wait_for_more(&mut self) -> Result<(), Broken> {
+        // SAFETY: an open connection has its events.
+        unsafe { (*self.raw().read).set_ready(0) };
+        self.wait_readable()
     }
 
     /// Asks for an event when there is more to read.

@@ -44,6 +44,21 @@ pub(super) unsafe fn clear_timer(event: *mut ngx_event_t) {
     }
 }
 
+/// Disarms an event's timer and takes the event out of the queue it is posted to.
+///
+/// # Safety
+///
+/// `event` points to an event.
+pub(super) unsafe fn cancel(event: *mut ngx_event_t) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        clear_timer(event);
+        if (*event).posted() != 0 {
+            ngx_delete_posted_event(event);
+        }
+    }
+}
+
 /// Posts an event to the end of this turn of the event loop, once.
 ///
 /// # Safety

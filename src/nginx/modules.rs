@@ -12,7 +12,7 @@ use nginx_sys::{
     NGX_CORE_MODULE, ngx_command_t, ngx_core_module_t, ngx_module_t, ngx_str_t, ngx_uint_t,
 };
 
-use super::{conf, worker};
+use super::{cluster, conf, worker};
 
 /// The type of modules whose directives are valid inside `rtmp {}`: "RTMP", as in the C module.
 pub(super) const RTMP_MODULE: ngx_uint_t = 0x504d_5452;
@@ -34,7 +34,10 @@ static mut ngx_rtmp_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const CORE_CONTEXT).cast_mut().cast::<c_void>(),
     commands: (&raw mut conf::RTMP_COMMANDS).cast::<ngx_command_t>(),
     type_: NGX_CORE_MODULE as ngx_uint_t,
+    init_module: Some(cluster::prepare),
+    init_process: Some(cluster::join),
     exit_process: Some(worker::exit),
+    exit_master: Some(cluster::dissolve),
     ..ngx_module_t::default()
 };
 
@@ -45,6 +48,12 @@ static mut ngx_rtmp_core_module: ngx_module_t = ngx_module_t {
     type_: RTMP_MODULE,
     ..ngx_module_t::default()
 };
+
+/// The core module's place in a cycle, once nginx has loaded it.
+pub(super) fn rtmp_index() -> usize {
+    // SAFETY: nginx sets it when it loads the module, and never again.
+    unsafe { ngx_rtmp_module.index }
+}
 
 /// The modules of this file, ended by null.
 #[unsafe(no_mangle)]

@@ -1,8 +1,8 @@
 //! One session: a connection, the protocol on it, and what it does with streams.
 
 mod outbox;
+mod sending;
 
-use std::iter;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +10,20 @@ use std::time::Duration;
 use nginx_sys::ngx_random;
 
 use self::outbox::Outbox;
-use super::conf::{Application, Endpoint};
-use super::connection::{Broken, Connection, MAX_SLICES, Received};
+use super::conf::{Application, Endpoint, Server};
+use super::connection::{Broken, Connection, Received};
 use super::event;
 use super::log::{Context, Level};
 use super::packager::Packager;
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
-use crate::live::{ApplicationId, Channel, FrameLog, Player, SessionId, StreamId, StreamKey};
+use crate::live::{Player, SessionId, StreamId, StreamKey};
 use crate::rtmp::command::{Connect, Play, Publish};
-use crate::rtmp::session::{Event, Output, PlayRefusal, PublishRefusal, Session};
+use crate::rtmp::session::{Event, Output, PlayRefusal, Session};
 use crate::rtmp::{self, Message};
 
 /// Bytes read from one connection before the others have their turn.
-const READ_BUDGET: usize = 256 << 10;
-
-/// Bytes of answers that may wait for a peer that does not read them.
-const MAX_UNREAD: usize = 256 << 10;
+pub(super) const READ_BUDGET: usize = 256 << 10;
 
 /// A session without a deadline of its own still has a timer, as nginx's graceful exit waits for
 /// timers only, not for connections.
@@ -45,6 +42,8 @@ pub(super) struct Peer {
     /// Set by the connect that was accepted.
     application: Option<Arc<Application>>,
     role: Role,
+    /// Whether another worker is fed, and not a client.
+    feeds: bool,
     /// Whether to close once everything is sent.
     closing: bool,
 }
@@ -94,20 +93,60 @@ impl Peer {
     pub(super) fn new(id: usize, mut connection: Connection) -> Self {
         let endpoint = connection.endpoint();
         let client = connection.client();
-        let context = Context::install(connection.raw(), client, endpoint.text.clone());
         let config = Arc::clone(&endpoint.server.session);
+        let session = Session::new(config, event::now(), ngx_random() as u64);
+        Self::with(id, connection, client, endpoint, session)
+    }
+
+    /// A session that feeds another worker with a stream of the application.
+    pub(super) fn feed(
+        id: usize,
+        connection: Connection,
+        server: &Arc<Server>,
+        application: &Arc<Application>,
+    ) -> Self {
+        let text = "unix:".to_owned();
+        let endpoint = Endpoint { server: Arc::clone(server), text, proxy_protocol: false };
+        let session = Session::feeding(Arc::clone(&server.session), event::now());
+        let mut peer = Self::with(id, connection, "worker".to_owned(), endpoint, session);
+        peer.application = Some(Arc::clone(application));
+        peer.feeds = true;
+        peer
+    }
+
+    fn with(
+        id: usize,
+        mut connection: Connection,
+        client: String,
+        endpoint: Endpoint,
+        session: Session,
+    ) -> Self {
+        let context = Context::install(connection.raw(), client, endpoint.text.clone());
         Self {
             id: SessionId(id as u64),
             connection,
             context,
             expects_proxy: endpoint.proxy_protocol,
             endpoint,
-            session: Session::new(config, event::now(), ngx_random() as u64),
+            session,
             outbox: Outbox::default(),
             application: None,
             role: Role::Idle,
+            feeds: false,
             closing: false,
         }
+    }
+
+    /// Begins to feed another worker with the stream `name`.
+    pub(super) fn start_feed(&mut self, name: &str, shared: &mut Shared) -> Result<(), End> {
+        self.watch(name, shared);
+        self.drain(shared)
+    }
+
+    /// What a stream whose publisher has left means for its player, once it has what there is:
+    /// a client waits for the next one, another worker looks where that is.
+    pub(super) fn on_publisher_left(&mut self) {
+        self.closing |= self.feeds;
     }
 
     /// Begins to read.
@@ -169,6 +208,9 @@ impl Peer {
         let received = self.session.bytes_received();
         self.connection.log(Level::Info, format_args!("{end}, {received} bytes received"));
         self.leave(shared);
+        if !self.feeds {
+            shared.count_connection(-1);
+        }
     }
 
     /// Whether the PROXY protocol's header has been read.
@@ -244,18 +286,25 @@ impl Peer {
     fn publish(&mut self, publish: Publish, shared: &mut Shared) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
-        let key = stream_key(application, &publish.name);
+        let key = StreamKey { application: application.id, name: publish.name.clone() };
         let now = event::now();
-        let Ok(stream) = shared.streams.publish(now, self.id, key, &application.stream) else {
-            self.connection.log(Level::Info, format_args!("refused: already publishing"));
-            self.session.reject_publish(PublishRefusal::BadName);
-            return Ok(());
+        let stream = match shared.claim(&key) {
+            Ok(()) => shared.publish(self.id, key, &application.stream),
+            Err(refusal) => Err(refusal),
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(refusal) => {
+                self.connection
+                    .log(Level::Info, format_args!("refused: {}", refusal.description()));
+                self.session.reject_publish(refusal);
+                return Ok(());
+            }
         };
         let packager = self.package(&publish.name, shared);
         self.role = Role::Publisher { stream, packager };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
-        shared.fanout.mark(stream);
         self.session.accept_publish(now)
     }
 
@@ -278,12 +327,19 @@ impl Peer {
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
-        let key = stream_key(application, &play.name);
+        self.watch(&play.name, shared);
+        self.session.accept_play(event::now())
+    }
+
+    /// Becomes a player of the stream `name`.
+    fn watch(&mut self, name: &str, shared: &mut Shared) {
+        let Some(application) = &self.application else { return };
+        let key = StreamKey { application: application.id, name: name.to_owned() };
         let stream = shared.streams.play(self.id, key, &application.stream);
         self.role = Role::Player { stream };
         self.connection.set_action(c"playing a stream");
         self.connection.log(Level::Info, format_args!("playing"));
-        self.session.accept_play(event::now())
+        shared.review(stream);
     }
 
     fn take_media(&mut self, message: &Message, shared: &mut Shared) {
@@ -313,8 +369,7 @@ impl Peer {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
             Role::Publisher { stream, packager } => {
-                shared.streams.unpublish(stream);
-                shared.fanout.mark(stream);
+                shared.unpublish(stream);
                 if let Some(packager) = packager {
                     packager.finish(&mut shared.storage);
                 }
@@ -327,88 +382,9 @@ impl Peer {
                     self.outbox.push_front(player.partial());
                 }
                 shared.streams.stop(stream, self.id);
+                shared.review(stream);
             }
         }
         self.connection.set_action(c"receiving RTMP commands");
     }
-
-    /// Sends what there is for the peer.
-    fn flush(&mut self, shared: &mut Shared) -> Result<(), End> {
-        let channel = match self.role {
-            Role::Player { stream } => shared.streams.channel_mut(stream),
-            _ => None,
-        };
-        match channel {
-            Some(Channel { players, stream, .. }) => {
-                let id = self.id;
-                self.send(players.get_mut(&id).map(|player| (player, stream.log())))
-            }
-            None => self.send(None),
-        }
-    }
-
-    /// Sends answers and, to a player, frames: everything there is, in as few calls as there can
-    /// be, until the connection takes no more.
-    pub(super) fn send(&mut self, mut player: Option<(&mut Player, &FrameLog)>) -> Result<(), End> {
-        let mut progress = false;
-        while self.connection.is_writable() {
-            let player = player.as_mut().map(|(player, log)| (&mut **player, *log));
-            match self.send_batch(player)? {
-                Batch::Empty => return self.all_sent(),
-                Batch::Sent { any } => progress |= any,
-            }
-        }
-        if self.outbox.len() > MAX_UNREAD {
-            return Err(End::Unread);
-        }
-        if progress || !self.connection.has_write_timer() {
-            let at = event::now() + self.endpoint.server.send_timeout;
-            self.connection.set_write_timer(Some(at));
-        }
-        Ok(self.connection.wait_writable()?)
-    }
-
-    /// One gathered send.
-    fn send_batch(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<Batch, End> {
-        let partial = player.as_ref().map_or(&[][..], |(player, _)| player.partial());
-        let frames = player.as_ref().map(|(player, log)| player.gather(log));
-        let mut slices: [&[u8]; MAX_SLICES] = [&[]; MAX_SLICES];
-        let mut filled = 0;
-        let due = iter::once(partial)
-            .filter(|partial| !partial.is_empty())
-            .chain(self.outbox.slices())
-            .chain(frames.into_iter().flatten());
-        for (slot, slice) in slices.iter_mut().zip(due) {
-            *slot = slice;
-            filled += 1;
-        }
-        let finished = partial.len();
-        let sent = if filled == 0 { 0 } else { self.connection.send(&slices[..filled])? };
-        let answers = sent.saturating_sub(finished).min(self.outbox.len());
-        self.outbox.advance(answers);
-        if let Some((player, log)) = player {
-            player.advance(log, sent - answers);
-        }
-        Ok(if filled == 0 { Batch::Empty } else { Batch::Sent { any: sent > 0 } })
-    }
-
-    fn all_sent(&mut self) -> Result<(), End> {
-        self.connection.set_write_timer(None);
-        if self.closing { Err(End::Closed) } else { Ok(()) }
-    }
-}
-
-/// What one gathered send did.
-enum Batch {
-    /// There was nothing to send.
-    Empty,
-    Sent {
-        any: bool,
-    },
-}
-
-fn stream_key(application: &Arc<Application>, name: &str) -> StreamKey {
-    // The address is unique among the applications that have sessions, of whatever cycle.
-    let application = ApplicationId(Arc::as_ptr(application).addr() as u64);
-    StreamKey { application, name: name.to_owned() }
 }

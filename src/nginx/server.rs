@@ -5,22 +5,44 @@ use std::ptr::NonNull;
 use nginx_sys::{ngx_connection_t, ngx_event_t};
 
 use super::connection::Connection;
-use super::guard;
+use super::log::Level;
 use super::peer::{End, Peer};
 use super::worker::{self, Shared, Worker};
+use super::{conf, guard};
 
 /// nginx accepted a connection.
 pub(super) unsafe extern "C" fn accept(c: *mut ngx_connection_t) {
     let Some(raw) = NonNull::new(c) else { return };
     // SAFETY: nginx leaves it to its handler to close what it accepted.
     let connection = unsafe { Connection::from_raw(raw) };
-    let id = guard(|| Some(worker::with(|worker| take_in(worker, connection))), || None);
+    let id = guard(|| worker::with(|worker| admit(worker, connection)), || None);
     if let Some(id) = id {
         run(id, Peer::start);
     }
 }
 
-fn take_in(worker: &mut Worker, mut connection: Connection) -> usize {
+/// Makes a session of a client's connection, unless there are too many already.
+fn admit(worker: &mut Worker, connection: Connection) -> Option<usize> {
+    if let Some(limit) = conf::main().and_then(|main| main.max_connections)
+        && worker.shared().connections() >= u64::from(limit)
+    {
+        let client = connection.client();
+        connection.log(
+            Level::Warn,
+            format_args!("refused: max_connections {limit} are in use, client: {client}"),
+        );
+        return None;
+    }
+    worker.shared().count_connection(1);
+    Some(take_in(worker, connection, Peer::new))
+}
+
+/// Makes a session of a connection by `make`, and gives the session's number.
+pub(super) fn take_in(
+    worker: &mut Worker,
+    mut connection: Connection,
+    make: impl FnOnce(usize, Connection) -> Peer,
+) -> usize {
     let c = std::ptr::from_mut(connection.raw());
     // SAFETY: a connection has its events.
     unsafe {
@@ -31,12 +53,12 @@ fn take_in(worker: &mut Worker, mut connection: Connection) -> usize {
         // SAFETY: the connection is still there. The number is all that it keeps of its peer, so
         // no event can reach what is gone.
         unsafe { (*c).data = std::ptr::without_provenance_mut(id) };
-        Peer::new(id, connection)
+        make(id, connection)
     })
 }
 
 /// There is something to read, or the session's timer has fired.
-unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
+pub(super) unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
     // SAFETY: nginx gives an event of an open connection.
     let timed_out = unsafe { take_timeout(event) };
     // SAFETY: as above.

@@ -102,6 +102,17 @@ impl Session {
         }
     }
 
+    /// A session that plays from the beginning, without handshake or request: the caller sends its
+    /// stream's chunks, of the size that `config` has, to a peer that knows what it gets (see
+    /// [`Feed`](super::Feed)).
+    pub fn feeding(config: Arc<SessionConfig>, now: Instant) -> Self {
+        let mut session = Self::new(config, now, 0);
+        session.link.send_control(Control::SetChunkSize(session.config.chunk_size));
+        session.keepalive = Keepalive::new(Duration::ZERO, Duration::ZERO, false, now);
+        session.state = State::Playing;
+        session
+    }
+
     /// Processes received bytes.
     ///
     /// What this yields is bounded by the bytes given now and the message they complete. Bytes that

@@ -89,6 +89,18 @@ fn directives_may_stand_nowhere_else() {
 }
 
 #[test]
+fn there_is_one_limit_of_connections() {
+    for level in LEVELS {
+        check_verdict(&test_conf(&at(level, "max_connections 5;")), true, &["syntax is ok"]);
+        let twice = "max_connections 5; max_connections 6;";
+        check_refused(&at(level, twice), &["\"max_connections\" directive is duplicate"]);
+    }
+    let twice = "events {} rtmp { max_connections 5;\nserver { max_connections 6; } }";
+    check_verdict(&test_conf(twice), false, &["duplicate \"max_connections\"", "nginx.conf:2"]);
+    check_refused(&at(MAIN, "max_connections 0;"), &["must be a number from 1"]);
+}
+
+#[test]
 fn empty_blocks_are_accepted() {
     for text in ["", "rtmp {}", "rtmp { server {} }", "rtmp { server { application a {} } }"] {
         check_verdict(&test_conf(&format!("events {{}} {text}")), true, &["syntax is ok"]);

@@ -20,3 +20,4 @@ mod live;
 mod peers;
 mod storage;
 mod wire;
+mod workers;

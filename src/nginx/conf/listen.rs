@@ -18,7 +18,7 @@ use crate::nginx::{connection, server};
 const DEFAULT_PORT: u16 = 1935;
 
 /// Bytes of a connection's pool: nginx puts its log, its addresses and its text there.
-const POOL_SIZE: usize = 512;
+pub(in crate::nginx) const POOL_SIZE: usize = 512;
 
 /// One address of a server.
 #[derive(Clone, Debug)]
@@ -229,6 +229,11 @@ pub(super) fn add_listeners(
 }
 
 impl Listen {
+    /// The address as nginx prints it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     fn endpoint(&self, server: &Arc<Server>) -> Endpoint {
         Endpoint {
             server: Arc::clone(server),

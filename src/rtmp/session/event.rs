@@ -80,7 +80,8 @@ impl PublishRefusal {
         }
     }
 
-    pub(super) const fn description(self) -> &'static str {
+    /// What the peer is told.
+    pub const fn description(self) -> &'static str {
         match self {
             Self::BadName => "Already publishing.",
             Self::Denied => "Publishing denied.",

@@ -147,6 +147,21 @@ impl Peer {
         self.send_bytes(&chunks(csid, kind, stream_id, timestamp, payload, self.chunk_size))
     }
 
+    /// Whether the server has closed the connection; what it sent until then stays to be read.
+    pub fn is_closed(&mut self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 65536];
+        let closed = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break true,
+                Ok(count) => self.reader.buffer.extend_from_slice(&buffer[..count]),
+                Err(error) => break error.kind() != ErrorKind::WouldBlock,
+            }
+        };
+        self.stream.set_nonblocking(false).unwrap();
+        closed
+    }
+
     /// The connection itself.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream

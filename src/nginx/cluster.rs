@@ -1,0 +1,252 @@
+//! The workers of one nginx, and how they find each other's streams.
+//!
+//! Each worker holds a slot in a shared [`Table`], which tells which worker has which stream, and a
+//! private socket. A worker that has players for another one's stream pulls it once, whatever the
+//! number of players: it sends the owner one end of a connection, and is fed on the other (see
+//! [`Pull`](super::pull::Pull)). A worker that gets a publisher tells all others, so that players
+//! that wait there get their stream.
+//!
+//! ```text
+//!   publisher ──> worker 1 ──> players of worker 1
+//!                    │  ^
+//!               feed │  │ Datagram::Pull(stream, connection)
+//!                    v  │
+//!                 worker 2 ──> players of worker 2
+//! ```
+//!
+//! Workers that are shutting down stay members until their last session ends, so what was published
+//! before a reload or a binary upgrade is found afterwards.
+
+mod datagram;
+mod directory;
+mod review;
+mod table;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use nginx_sys::{
+    NGX_OK, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module, ngx_cycle_t,
+    ngx_event_t, ngx_int_t, ngx_process, ngx_test_config,
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use self::datagram::{Datagram, Socket};
+use self::directory::{Directory, Owner as FileOwner};
+use self::review::Review;
+use self::table::Table;
+use super::connection::Connection;
+use super::log::{self, Level};
+use super::worker::{self, Worker};
+use super::{conf, guard};
+use crate::live::{StreamId, StreamKey};
+
+pub(super) use self::table::{Claim, Owner};
+
+/// The master's hold on the table.
+static TABLE: Mutex<Option<File>> = Mutex::new(None);
+
+/// A worker's membership.
+pub(super) struct Cluster {
+    directory: Directory,
+    table: Table,
+    socket: Socket,
+    /// Tells when there is something on the socket; closed before it.
+    connection: Connection,
+    review: Review,
+}
+
+/// nginx's `init_module`: the master is about to start workers.
+pub(super) unsafe extern "C" fn prepare(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    // SAFETY: set before any module is initialised.
+    let only_tests = unsafe { ngx_test_config } != 0;
+    guard(
+        || {
+            // SAFETY: nginx gives its new cycle.
+            let (core, main) = unsafe { (core_conf(cycle), conf::main_of(cycle)) };
+            if !only_tests && main.is_some() {
+                // What this lacks is reported by each worker.
+                let table = directory(core).prepare(file_owner(core), table::SIZE).ok();
+                *TABLE.lock().unwrap_or_else(PoisonError::into_inner) = table;
+            }
+        },
+        || (),
+    );
+    NGX_OK as ngx_int_t
+}
+
+/// nginx's `exit_master`: the master ends, after its workers unless it was told to leave them.
+pub(super) unsafe extern "C" fn dissolve(cycle: *mut ngx_cycle_t) {
+    guard(
+        || {
+            let held = TABLE.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(table) = held {
+                // SAFETY: nginx gives its cycle.
+                directory(unsafe { core_conf(cycle) }).dissolve(&table);
+            }
+        },
+        || (),
+    );
+}
+
+/// nginx's `init_process`: a process has started, as the user it will be.
+pub(super) unsafe extern "C" fn join(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    // SAFETY: set when a process starts.
+    let process = unsafe { ngx_process };
+    guard(
+        || {
+            let has_sessions = [NGX_PROCESS_WORKER, NGX_PROCESS_SINGLE].contains(&(process as u32));
+            if !has_sessions || conf::main().is_none() {
+                return;
+            }
+            // SAFETY: nginx gives its cycle.
+            let directory = directory(unsafe { core_conf(cycle) });
+            match Cluster::join(directory) {
+                Ok(cluster) => worker::with(|worker| worker.shared().cluster = Some(cluster)),
+                Err(error) => log::cycle(
+                    Level::Error,
+                    format_args!(
+                        "rtmp streams of this worker process are not visible in others: {error}"
+                    ),
+                ),
+            }
+        },
+        || (),
+    );
+    NGX_OK as ngx_int_t
+}
+
+unsafe fn core_conf<'a>(cycle: *mut ngx_cycle_t) -> &'a ngx_core_conf_t {
+    // SAFETY: a cycle has the core module's configuration (ngx_get_conf).
+    unsafe { &*(*(*cycle).conf_ctx.add(ngx_core_module.index)).cast::<ngx_core_conf_t>() }
+}
+
+fn directory(core: &ngx_core_conf_t) -> Directory {
+    Directory::of_pid_file(core.pid.to_string().as_ref())
+}
+
+/// Whose the files are to be, if the master may choose.
+fn file_owner(core: &ngx_core_conf_t) -> Option<FileOwner> {
+    rustix::process::geteuid().is_root().then_some(FileOwner { user: core.user, group: core.group })
+}
+
+impl Cluster {
+    fn join(directory: Directory) -> io::Result<Self> {
+        let table = Table::join(directory.open_table()?)?;
+        let slot = table.slot().number();
+        directory.remove_socket(slot)?;
+        let socket = Socket::bind(&directory.socket(slot))?;
+        // nginx closes the descriptor with its connection.
+        let watched = socket.as_fd().try_clone_to_owned()?;
+        let connection = Connection::adopt(watched, on_datagram)
+            .ok_or_else(|| io::Error::other("there are not enough worker_connections"))?;
+        Ok(Self { directory, table, socket, connection, review: Review::new() })
+    }
+
+    /// Takes the name of a stream that is about to be published here.
+    pub(super) fn claim(&self, key: &StreamKey) -> Claim {
+        self.table.claim(key).unwrap_or_else(|error| {
+            report("claiming a stream's name", &error);
+            Claim::Granted
+        })
+    }
+
+    /// Gives the name back.
+    pub(super) fn release(&self, key: &StreamKey) {
+        self.table.release(key).unwrap_or_else(|error| report("releasing a name", &error));
+    }
+
+    /// Tells all other workers that the stream is published here.
+    pub(super) fn announce(&self, key: &StreamKey) {
+        let datagram = Datagram::Published(key.clone());
+        for slot in self.table.others() {
+            // Who has no room for it looks into the table before long.
+            let _ = self.socket.send(&self.directory.socket(slot.number()), &datagram);
+        }
+    }
+
+    /// The other worker that has the stream.
+    pub(super) fn owner(&self, key: &StreamKey) -> Option<Owner> {
+        self.table.owner(key).unwrap_or_else(|error| {
+            report("looking for a stream", &error);
+            None
+        })
+    }
+
+    /// Asks `owner` for the stream; it is what comes on the connection.
+    ///
+    /// # Errors
+    ///
+    /// The system's: the owner is gone, or has too much to do.
+    pub(super) fn pull(&self, owner: Owner, key: &StreamKey) -> io::Result<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let path = self.directory.socket(owner.0.number());
+        self.socket.send(&path, &Datagram::Pull(key.clone(), theirs))?;
+        Ok(ours)
+    }
+
+    /// Counts a connection, in or out.
+    pub(super) fn count_connection(&self, change: i32) {
+        self.table.count_connection(change);
+    }
+
+    /// The connections of all workers.
+    pub(super) fn connections(&self) -> u64 {
+        self.table.connections()
+    }
+
+    /// Has [`Worker::review`] look after the stream, at the end of the event loop's turn.
+    pub(super) fn review(&mut self, stream: StreamId) {
+        self.review.post(stream);
+    }
+
+    /// The streams to look after.
+    pub(super) fn take_reviews(&mut self) -> Vec<StreamId> {
+        self.review.take()
+    }
+
+    /// Has the stream looked after again in a while.
+    pub(super) fn review_later(&mut self, stream: StreamId) {
+        self.review.post_later(stream);
+    }
+}
+
+fn report(what: &str, error: &io::Error) {
+    log::cycle(Level::Error, format_args!("{what} failed: {error}"));
+}
+
+/// There is something on the worker's socket.
+unsafe extern "C" fn on_datagram(_event: *mut ngx_event_t) {
+    guard(|| worker::with(receive), || ());
+}
+
+/// How many datagrams are read before sessions have their turn.
+const MAX_DATAGRAMS: usize = 64;
+
+fn receive(worker: &mut Worker) {
+    for _ in 0..MAX_DATAGRAMS {
+        let Some(cluster) = &mut worker.shared().cluster else { return };
+        match cluster.socket.receive() {
+            Some(Datagram::Published(key)) => worker.on_published(&key),
+            Some(Datagram::Pull(key, descriptor)) => worker.feed(&key, descriptor),
+            None => {
+                // It is watched already, so nothing can fail.
+                let _ = cluster.connection.wait_for_more();
+                return;
+            }
+        }
+    }
+    if let Some(cluster) = &mut worker.shared().cluster {
+        cluster.connection.post_read();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // While the slot is still this worker's. What stays is removed by the next one.
+        let _ = self.directory.remove_socket(self.table.slot().number());
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the workers of one nginx meet: a private directory beside its pid file.
+//!
+//! A file and sockets, rather than a zone of nginx's shared memory: after a binary upgrade the new
+//! program's workers have to find the old one's, and nginx hands no zone over.
+// Not media: nothing here waits for a disk, and all of it is done when a process starts.
+#![allow(clippy::disallowed_methods)]
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Only nginx's own user gets in.
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// The directory; its files are named after the version of what is in them, so that programs that
+/// do not understand each other do not meet.
+#[derive(Clone, Debug)]
+pub(super) struct Directory(PathBuf);
+
+/// The user and group of worker processes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner {
+    pub(super) user: u32,
+    pub(super) group: u32,
+}
+
+impl Directory {
+    /// The directory of the nginx whose pid file is at `pid`.
+    pub(super) fn of_pid_file(pid: &Path) -> Self {
+        Self(pid.with_extension("rtmp"))
+    }
+
+    /// Makes the directory and an empty table, unless a running nginx uses the one that is there.
+    /// The table is used for as long as the file that this returns is open.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn prepare(&self, owner: Option<Owner>, table_size: u64) -> io::Result<File> {
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let table = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(self.table())?;
+        if let Some(Owner { user, group }) = owner {
+            chown(&self.0, Some(user), Some(group))?;
+            chown(self.table(), Some(user), Some(group))?;
+        }
+        if flock(&table, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            table.set_len(0)?;
+            table.set_len(table_size)?;
+        }
+        flock(&table, FlockOperation::LockShared)?;
+        Ok(table)
+    }
+
+    /// Removes the directory, unless another nginx uses the table too, as during an upgrade.
+    pub(super) fn dissolve(&self, table: &File) {
+        if flock(table, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(self.table());
+            let _ = fs::remove_dir(&self.0);
+        }
+    }
+
+    /// Opens the table anew, so that its locks are the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// The system's, such as that nobody prepared it.
+    pub(super) fn open_table(&self) -> io::Result<File> {
+        let table = OpenOptions::new().read(true).write(true).open(self.table())?;
+        flock(&table, FlockOperation::LockShared)?;
+        Ok(table)
+    }
+
+    /// The socket of the worker at `slot`.
+    pub(super) fn socket(&self, slot: u32) -> PathBuf {
+        self.0.join(format!("worker-1.{slot}"))
+    }
+
+    /// Removes what a dead worker left at `slot`.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn remove_socket(&self, slot: u32) -> io::Result<()> {
+        match fs::remove_file(self.socket(slot)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn table(&self) -> PathBuf {
+        self.0.join("streams-1")
+    }
+}

@@ -1,0 +1,92 @@
+//! Streams to look after: whose players may lack a pull, or whose pull may lack players.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::time::Duration;
+
+use nginx_sys::{ngx_cycle, ngx_event_t};
+
+use super::super::worker::{self, Worker};
+use super::super::{event, guard};
+use crate::live::StreamId;
+
+/// How often the streams whose players wait are looked for, in case that their announcement was
+/// lost.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is due now, and what is due later.
+pub(super) struct Review {
+    due: BTreeSet<StreamId>,
+    later: BTreeSet<StreamId>,
+    /// On the heap: nginx links them into its queues by address.
+    posted: Box<ngx_event_t>,
+    timer: Box<ngx_event_t>,
+}
+
+impl Review {
+    pub(super) fn new() -> Self {
+        let mut timer = new_event(on_timer);
+        // Who waits for a stream does not hold up a graceful exit.
+        timer.set_cancelable(1);
+        let posted = new_event(on_posted);
+        Self { due: BTreeSet::new(), later: BTreeSet::new(), posted, timer }
+    }
+
+    pub(super) fn post(&mut self, stream: StreamId) {
+        self.due.insert(stream);
+        // SAFETY: the event lives as long as the worker.
+        unsafe { event::post(&raw mut *self.posted) }
+    }
+
+    pub(super) fn post_later(&mut self, stream: StreamId) {
+        self.later.insert(stream);
+        if self.timer.timer_set() == 0 {
+            // SAFETY: the event lives as long as the worker.
+            unsafe { event::set_timer(&raw mut *self.timer, event::now() + INTERVAL) }
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<StreamId> {
+        mem::take(&mut self.due).into_iter().collect()
+    }
+
+    fn ripen(&mut self) {
+        for stream in mem::take(&mut self.later) {
+            self.post(stream);
+        }
+    }
+}
+
+impl Drop for Review {
+    fn drop(&mut self) {
+        // SAFETY: the events are this one's.
+        unsafe {
+            event::cancel(&raw mut *self.timer);
+            event::cancel(&raw mut *self.posted);
+        }
+    }
+}
+
+fn new_event(handler: unsafe extern "C" fn(*mut ngx_event_t)) -> Box<ngx_event_t> {
+    // SAFETY: all-zero is an event that is not posted (ngx_pcalloc).
+    let mut event: Box<ngx_event_t> = Box::new(unsafe { mem::zeroed() });
+    event.handler = Some(handler);
+    // SAFETY: the cycle is there in a worker.
+    event.log = unsafe { (*ngx_cycle).log };
+    event
+}
+
+unsafe extern "C" fn on_posted(_event: *mut ngx_event_t) {
+    guard(|| worker::with(Worker::review), || ());
+}
+
+unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives the event of the timer.
+    unsafe { (*event).set_timedout(0) };
+    let ripen = |worker: &mut Worker| {
+        if let Some(cluster) = &mut worker.shared().cluster {
+            cluster.review.ripen();
+        }
+    };
+    guard(|| worker::with(ripen), || ());
+}

@@ -1,0 +1,371 @@
+//! Which worker has which stream: a table that all workers of one nginx share.
+//!
+//! It is a file that every worker maps. Two kinds of locks in it, which the system drops when their
+//! process ends, however it ends, keep it right: one that makes changes one after the other, and
+//! one for as long as a worker lives. So what a killed worker left is told from what is there.
+
+use std::fs::File;
+use std::io;
+use std::mem;
+use std::os::fd::AsRawFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use crate::live::StreamKey;
+
+/// Most workers at a time, those that are shutting down among them.
+const MAX_WORKERS: usize = 512;
+
+/// Most streams at a time.
+const MAX_STREAMS: usize = 16_384;
+
+/// Longest name of a stream; the protocol's limit (`rtmp::command`).
+const MAX_NAME: usize = 255;
+
+/// What is in the file. All zero is an empty table.
+#[repr(C)]
+struct Layout {
+    /// All records from here on are free.
+    end: AtomicU32,
+    /// By slot: how many connections each worker has.
+    connections: [AtomicU32; MAX_WORKERS],
+    streams: [Record; MAX_STREAMS],
+}
+
+/// A published stream.
+#[repr(C)]
+struct Record {
+    application: AtomicU64,
+    /// The worker's slot and 1, or 0 if the record is free.
+    owner: AtomicU32,
+    length: AtomicU8,
+    name: [AtomicU8; MAX_NAME],
+}
+
+/// The size of the table's file in bytes. Pages without streams take no memory.
+pub(super) const SIZE: u64 = size_of::<Layout>() as u64;
+
+/// A worker's number in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// One worker's view of the table.
+pub(super) struct Table {
+    file: File,
+    layout: NonNull<Layout>,
+    slot: Slot,
+}
+
+/// What came of claiming a stream's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nginx) enum Claim {
+    /// It is this worker's now, and was already or was free.
+    Granted,
+    /// Another worker has it.
+    Refused,
+    /// There is no room for more streams.
+    Full,
+}
+
+/// Another worker, which has a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nginx) struct Owner(pub(super) Slot);
+
+impl Table {
+    /// Takes a free slot of the table in `file`, which has [`SIZE`] bytes and no locks yet, and
+    /// frees what its last holder left.
+    ///
+    /// # Errors
+    ///
+    /// The system's; a file of another size; all slots are taken.
+    pub(super) fn join(file: File) -> io::Result<Self> {
+        if file.metadata()?.len() != SIZE {
+            return Err(io::Error::other("the table is of another version"));
+        }
+        let slot = (0..MAX_WORKERS as u32)
+            .map(Slot)
+            .find(|&slot| lock(&file, libc::F_OFD_SETLK, life(slot)).is_ok())
+            .ok_or_else(|| io::Error::other("there are too many workers"))?;
+        let (read_write, shared) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        let size = size_of::<Layout>();
+        // SAFETY: a new mapping, which overlaps none.
+        let layout = unsafe { mmap(std::ptr::null_mut(), size, read_write, shared, &file, 0)? };
+        let layout = NonNull::new(layout.cast()).ok_or_else(|| io::Error::other("mapped to 0"))?;
+        let table = Self { file, layout, slot };
+        table.changing(|layout| layout.bury(slot))?;
+        Ok(table)
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// Takes the name for this worker, unless another one that lives has it.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn claim(&self, key: &StreamKey) -> io::Result<Claim> {
+        self.changing(|layout| {
+            let Some(record) = layout.find(key) else {
+                return if layout.insert(key, self.slot) { Claim::Granted } else { Claim::Full };
+            };
+            let owner = record.owner();
+            if owner.is_some_and(|owner| owner != self.slot && self.is_alive(owner)) {
+                return Claim::Refused;
+            }
+            record.owner.store(self.slot.0 + 1, Relaxed);
+            Claim::Granted
+        })
+    }
+
+    /// Gives the name back, if it is this worker's.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn release(&self, key: &StreamKey) -> io::Result<()> {
+        self.changing(|layout| {
+            let record = layout.find(key).filter(|record| record.owner() == Some(self.slot));
+            if let Some(record) = record {
+                record.owner.store(0, Relaxed);
+            }
+        })
+    }
+
+    /// The other worker that has the stream.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn owner(&self, key: &StreamKey) -> io::Result<Option<Owner>> {
+        let owner = self.changing(|layout| layout.find(key).and_then(Record::owner))?;
+        Ok(owner.filter(|&owner| owner != self.slot && self.is_alive(owner)).map(Owner))
+    }
+
+    /// Counts a connection of this worker's, in or out.
+    pub(super) fn count_connection(&self, change: i32) {
+        let count = &self.layout().connections[self.slot.0 as usize];
+        count.fetch_add(change as u32, Relaxed);
+    }
+
+    /// The connections of all workers that live.
+    pub(super) fn connections(&self) -> u64 {
+        let counts = self.layout().connections.iter().zip(0..).map(|(count, slot)| {
+            let count = count.load(Relaxed);
+            let is_alive = || Slot(slot) == self.slot || self.is_alive(Slot(slot));
+            if count > 0 && is_alive() { u64::from(count) } else { 0 }
+        });
+        counts.sum()
+    }
+
+    /// The other workers that live.
+    pub(super) fn others(&self) -> impl Iterator<Item = Slot> {
+        let slots = (0..MAX_WORKERS as u32).map(Slot);
+        slots.filter(|&slot| slot != self.slot && self.is_alive(slot))
+    }
+
+    fn is_alive(&self, slot: Slot) -> bool {
+        let mut held = life(slot);
+        // SAFETY: the call only looks for a lock that conflicts with this one.
+        let told = unsafe { libc::fcntl(self.file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut held) };
+        told == 0 && i32::from(held.l_type) != libc::F_UNLCK
+    }
+
+    /// Runs `change` while no other worker changes anything.
+    fn changing<T>(&self, change: impl FnOnce(&Layout) -> T) -> io::Result<T> {
+        lock(&self.file, libc::F_OFD_SETLKW, range(0, libc::F_WRLCK))?;
+        let changed = change(self.layout());
+        lock(&self.file, libc::F_OFD_SETLK, range(0, libc::F_UNLCK))?;
+        Ok(changed)
+    }
+
+    fn layout(&self) -> &Layout {
+        // SAFETY: mapped until this is dropped, as large as the type; every bit pattern is one of
+        // its values, and its fields are atomic.
+        unsafe { self.layout.as_ref() }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: `join` mapped it, and no reference outlives this.
+        let _ = unsafe { munmap(self.layout.as_ptr().cast(), size_of::<Layout>()) };
+    }
+}
+
+impl Layout {
+    fn used(&self) -> &[Record] {
+        &self.streams[..(self.end.load(Relaxed) as usize).min(MAX_STREAMS)]
+    }
+
+    fn find(&self, key: &StreamKey) -> Option<&Record> {
+        self.used().iter().find(|record| record.is(key))
+    }
+
+    fn insert(&self, key: &StreamKey, slot: Slot) -> bool {
+        let free = self.used().iter().position(|record| record.owner().is_none());
+        let index = free.unwrap_or_else(|| self.used().len());
+        let Some(record) = self.streams.get(index) else { return false };
+        let name = key.name.as_bytes();
+        record.application.store(key.application.0, Relaxed);
+        record.length.store(name.len() as u8, Relaxed);
+        for (to, from) in record.name.iter().zip(name) {
+            to.store(*from, Relaxed);
+        }
+        record.owner.store(slot.0 + 1, Relaxed);
+        self.end.fetch_max(index as u32 + 1, Relaxed);
+        true
+    }
+
+    /// Frees what the worker at `slot` had.
+    fn bury(&self, slot: Slot) {
+        self.connections[slot.0 as usize].store(0, Relaxed);
+        for record in self.used().iter().filter(|record| record.owner() == Some(slot)) {
+            record.owner.store(0, Relaxed);
+        }
+    }
+}
+
+impl Record {
+    fn owner(&self) -> Option<Slot> {
+        self.owner.load(Relaxed).checked_sub(1).map(Slot)
+    }
+
+    fn is(&self, key: &StreamKey) -> bool {
+        let name = key.name.as_bytes();
+        self.application.load(Relaxed) == key.application.0
+            && self.owner().is_some()
+            && usize::from(self.length.load(Relaxed)) == name.len()
+            && self.name.iter().zip(name).all(|(ours, theirs)| ours.load(Relaxed) == *theirs)
+    }
+}
+
+/// The lock that a worker holds for its life.
+fn life(slot: Slot) -> libc::flock {
+    range(1 + i64::from(slot.0), libc::F_WRLCK)
+}
+
+fn range(start: i64, kind: i32) -> libc::flock {
+    // SAFETY: all-zero is a valid value of the type.
+    let mut range: libc::flock = unsafe { mem::zeroed() };
+    range.l_type = kind as libc::c_short;
+    range.l_whence = libc::SEEK_SET as libc::c_short;
+    range.l_start = start;
+    range.l_len = 1;
+    range
+}
+
+fn lock(file: &File, command: i32, range: libc::flock) -> io::Result<()> {
+    loop {
+        // SAFETY: an open file and a range of it.
+        if unsafe { libc::fcntl(file.as_raw_fd(), command, &raw const range) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::directory::Directory;
+    use super::*;
+    use crate::live::ApplicationId;
+
+    /// A directory with an empty table, the lock of whose master is held.
+    fn prepare() -> (tempfile::TempDir, Directory, File) {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::of_pid_file(&place.path().join("nginx.pid"));
+        let master = directory.prepare(None, SIZE).unwrap();
+        (place, directory, master)
+    }
+
+    fn join(directory: &Directory) -> Table {
+        Table::join(directory.open_table().unwrap()).unwrap()
+    }
+
+    fn key(name: &str) -> StreamKey {
+        StreamKey { application: ApplicationId(7), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_name_is_one_workers() {
+        let (_place, directory, _master) = prepare();
+        let [first, second] = [(); 2].map(|()| join(&directory));
+        assert_ne!(first.slot(), second.slot());
+        assert_eq!(first.claim(&key("a")).unwrap(), Claim::Granted);
+        assert_eq!(first.claim(&key("a")).unwrap(), Claim::Granted);
+        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Refused);
+        assert_eq!(second.claim(&key("b")).unwrap(), Claim::Granted);
+        assert_eq!(second.owner(&key("a")).unwrap(), Some(Owner(first.slot())));
+        assert_eq!(first.owner(&key("a")).unwrap(), None, "it is its own");
+        second.release(&key("a")).unwrap();
+        assert!(second.owner(&key("a")).unwrap().is_some(), "only the owner gives it back");
+        first.release(&key("a")).unwrap();
+        assert_eq!(second.owner(&key("a")).unwrap(), None);
+        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Granted);
+    }
+
+    #[test]
+    fn a_dead_worker_has_nothing() {
+        let (_place, directory, _master) = prepare();
+        let [first, second] = [(); 2].map(|()| join(&directory));
+        first.count_connection(1);
+        second.count_connection(1);
+        first.claim(&key("a")).unwrap();
+        first.claim(&key("b")).unwrap();
+        assert_eq!(second.connections(), 2);
+        assert_eq!(second.others().collect::<Vec<_>>(), [first.slot()]);
+        let slot = first.slot();
+        drop(first);
+        assert_eq!(second.connections(), 1);
+        assert_eq!(second.others().count(), 0);
+        assert_eq!(second.owner(&key("a")).unwrap(), None);
+        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Granted);
+        let third = join(&directory);
+        assert_eq!(third.slot(), slot);
+        assert_eq!(third.connections(), 1);
+        assert_eq!(third.owner(&key("b")).unwrap(), None);
+        assert_eq!(third.owner(&key("a")).unwrap(), Some(Owner(second.slot())));
+    }
+
+    #[test]
+    fn a_table_is_full_some_time_and_has_room_again() {
+        let (_place, directory, _master) = prepare();
+        let table = join(&directory);
+        let name = |number: usize| key(&format!("{number:0255}"));
+        table.changing(|layout| layout.end.store(MAX_STREAMS as u32 - 1, Relaxed)).unwrap();
+        for record in table.layout().used() {
+            record.owner.store(1, Relaxed);
+        }
+        assert_eq!(table.claim(&name(1)).unwrap(), Claim::Granted);
+        assert_eq!(table.claim(&name(2)).unwrap(), Claim::Full);
+        table.release(&name(1)).unwrap();
+        assert_eq!(table.claim(&name(2)).unwrap(), Claim::Granted);
+    }
+
+    #[test]
+    fn a_table_is_made_anew_only_when_nobody_uses_it() {
+        let (_place, directory, master) = prepare();
+        let table = join(&directory);
+        table.claim(&key("a")).unwrap();
+        drop(master);
+        let master = directory.prepare(None, SIZE).unwrap();
+        let other = join(&directory);
+        assert!(other.owner(&key("a")).unwrap().is_some());
+        drop((table, other, master));
+        let _master = directory.prepare(None, SIZE).unwrap();
+        assert_eq!(join(&directory).layout().used().len(), 0);
+    }
+}

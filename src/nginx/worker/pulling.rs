@@ -1,0 +1,138 @@
+//! What a worker does about the streams of others: pulls those that its players want, and feeds
+//! others with its own.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::{Shared, Worker};
+use crate::live::{StreamId, StreamKey};
+use crate::nginx::cluster::Owner;
+use crate::nginx::conf;
+use crate::nginx::connection::Connection;
+use crate::nginx::log::{self, Level};
+use crate::nginx::peer::Peer;
+use crate::nginx::pull::{self, PULL, Pull};
+
+/// What is to be done about a stream.
+enum Verdict {
+    /// Nobody plays it here, or it is published here.
+    NoPull,
+    /// It comes from where it is.
+    Good,
+    /// It is nowhere.
+    Wait,
+    PullFrom(Owner),
+}
+
+impl Worker {
+    /// Looks after the streams for which something has changed.
+    pub(in crate::nginx) fn review(&mut self) {
+        let Some(cluster) = &mut self.shared.cluster else { return };
+        for stream in cluster.take_reviews() {
+            match self.verdict(stream) {
+                Verdict::NoPull => self.drop_pull(stream),
+                Verdict::Good => {}
+                Verdict::Wait => self.shared.review_later(stream),
+                Verdict::PullFrom(owner) => self.pull(stream, owner),
+            }
+        }
+    }
+
+    fn verdict(&self, stream: StreamId) -> Verdict {
+        let Some(channel) = self.shared.streams.channel(stream) else { return Verdict::NoPull };
+        let published_here = channel.publisher.is_some_and(|publisher| publisher != PULL);
+        if channel.players.is_empty() || published_here {
+            return Verdict::NoPull;
+        }
+        let owner = self.shared.cluster.as_ref().and_then(|cluster| cluster.owner(&channel.key));
+        match (owner, self.pulls.get(&stream)) {
+            (Some(owner), Some(pull)) if pull.owner() == owner => Verdict::Good,
+            (Some(owner), _) => Verdict::PullFrom(owner),
+            // It ends by itself.
+            (None, Some(_)) => Verdict::Good,
+            (None, None) => Verdict::Wait,
+        }
+    }
+
+    fn pull(&mut self, stream: StreamId, owner: Owner) {
+        let Some(pull) = self.new_pull(stream, owner) else {
+            return self.shared.review_later(stream);
+        };
+        self.drop_pull(stream);
+        self.pulls.insert(stream, pull);
+    }
+
+    fn new_pull(&mut self, stream: StreamId, owner: Owner) -> Option<Pull> {
+        let key = self.shared.streams.channel(stream)?.key.clone();
+        let (_, application) = conf::main()?.application(key.application)?;
+        let config = Arc::clone(&application.stream);
+        let descriptor = self.shared.cluster.as_ref()?.pull(owner, &key).ok()?;
+        Pull::new(descriptor, owner, stream, key, config)
+    }
+
+    /// Ends the pull of the stream, if there is one.
+    fn drop_pull(&mut self, stream: StreamId) {
+        self.pulls.remove(&stream);
+        let streams = &self.shared.streams;
+        if streams.channel(stream).is_some_and(|channel| channel.publisher == Some(PULL)) {
+            self.shared.streams.unpublish(stream);
+            self.shared.fanout.mark(stream);
+        }
+    }
+
+    /// Runs an event of a pull, and ends the pull if that is what comes of it.
+    pub(in crate::nginx) fn run_pull(
+        &mut self,
+        stream: StreamId,
+        event: impl FnOnce(&mut Pull, &mut Shared) -> Result<(), pull::End>,
+    ) {
+        if let Some(pull) = self.pulls.get_mut(&stream)
+            && let Err(end) = event(pull, &mut self.shared)
+        {
+            self.end_pull(stream, &end);
+        }
+    }
+
+    /// A pull has come to its end; its players wait for the stream to come from elsewhere.
+    pub(in crate::nginx) fn end_pull(&mut self, stream: StreamId, end: &pull::End) {
+        let has_come = self.pulls.get(&stream).is_some_and(Pull::publishes);
+        if let Some(channel) = self.shared.streams.channel(stream) {
+            let name = &channel.key.name;
+            log::cycle(Level::Info, format_args!("pull of stream \"{name}\" ended: {end}"));
+        }
+        self.drop_pull(stream);
+        match has_come {
+            true => self.shared.review(stream),
+            false => self.shared.review_later(stream),
+        }
+    }
+
+    /// Another worker has a new stream.
+    pub(in crate::nginx) fn on_published(&mut self, key: &StreamKey) {
+        if let Some(stream) = self.shared.streams.find(key) {
+            self.shared.review(stream);
+        }
+    }
+
+    /// Another worker wants a stream of this one on the connection. If it is gone, so is the
+    /// connection.
+    pub(in crate::nginx) fn feed(&mut self, key: &StreamKey, descriptor: OwnedFd) {
+        let streams = &self.shared.streams;
+        let publisher = streams.find(key).and_then(|id| streams.channel(id)?.publisher);
+        if publisher.is_none_or(|publisher| publisher == PULL) {
+            return;
+        }
+        let Some((server, application)) =
+            conf::main().and_then(|main| main.application(key.application))
+        else {
+            return;
+        };
+        let Some(connection) = Connection::adopt(descriptor, super::server::on_read) else {
+            return;
+        };
+        let id = super::server::take_in(self, connection, |id, connection| {
+            Peer::feed(id, connection, server, application)
+        });
+        self.run(id, |peer, shared| peer.start_feed(&key.name, shared));
+    }
+}
