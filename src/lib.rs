@@ -24,6 +24,7 @@
 //! `unsafe`: time is an argument, effects are returned as values. `scripts/check` proves it, and
 //! `cargo test --no-default-features` builds and tests all but the glue without an nginx.
 
+pub mod access;
 pub mod amf0;
 pub mod codec;
 pub mod flv;

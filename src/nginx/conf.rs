@@ -5,6 +5,7 @@
 //! unset from its server, and the server from `rtmp {}`; from then on only the results are used:
 //! [`Server`] and [`Application`], shared by the sessions that run under them.
 
+mod access;
 mod core;
 mod directive;
 mod hls;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_cycle, ngx_cycle_t};
 
+use self::access::AccessSettings;
 use self::core::CoreSettings;
 use self::directive::{Directive, Level, MAIN, SERVER, Setter};
 use self::hls::HlsSettings;
@@ -27,6 +29,7 @@ use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
 use super::{hls_cleanup, modules};
+use crate::access::Rules;
 use crate::live::{ApplicationId, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
@@ -35,8 +38,14 @@ pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::{Endpoint, Listener, POOL_SIZE};
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 5] =
-    [BLOCKS, core::DIRECTIVES, limit::DIRECTIVES, live::DIRECTIVES, hls::DIRECTIVES];
+static DIRECTIVES: [&[Directive]; 6] = [
+    BLOCKS,
+    core::DIRECTIVES,
+    access::DIRECTIVES,
+    limit::DIRECTIVES,
+    live::DIRECTIVES,
+    hls::DIRECTIVES,
+];
 
 const BLOCKS: &[Directive] = &[
     Directive::new(c"server", MAIN, Setter::Block(set_server)),
@@ -87,6 +96,7 @@ pub(super) struct Block {
 #[derive(Debug, Default)]
 struct Settings {
     core: CoreSettings,
+    access: AccessSettings,
     live: LiveSettings,
     hls: HlsSettings,
 }
@@ -95,6 +105,7 @@ impl Settings {
     /// Takes what is unset from the enclosing block.
     fn inherit(&mut self, parent: &Self) {
         self.core.inherit(&parent.core);
+        self.access.inherit(&parent.access);
         self.live.inherit(&parent.live);
         self.hls.inherit(&parent.hls);
     }
@@ -146,7 +157,9 @@ impl Main {
 pub(super) struct Server {
     /// The protocol's limits and timers.
     pub(super) session: Arc<SessionConfig>,
-    /// How long a peer may take none of what we send.
+    /// Whether small writes are sent at once, as far as the application does not say.
+    pub(super) tcp_nodelay: bool,
+    /// How long a peer may take none of what we send, until it is in an application.
     pub(super) send_timeout: Duration,
     applications: Vec<Arc<Application>>,
 }
@@ -163,6 +176,10 @@ impl Server {
 pub(super) struct Application {
     pub(super) id: ApplicationId,
     pub(super) name: String,
+    /// How long a peer may take none of what we send.
+    pub(super) send_timeout: Duration,
+    /// Who may publish and play.
+    pub(super) access: Rules,
     /// Whether what is published can be played.
     pub(super) live: bool,
     pub(super) stream: Arc<StreamConfig>,
@@ -263,7 +280,8 @@ fn resolve_server(block: &Block) -> Server {
     let address = block.listens.first().map_or("", Listen::text);
     Server {
         session: Arc::new(block.settings.core.session_config()),
-        send_timeout: block.settings.core.timeout(),
+        tcp_nodelay: block.settings.core.tcp_nodelay(),
+        send_timeout: block.settings.core.send_timeout(),
         applications: block
             .children
             .iter()
@@ -278,6 +296,8 @@ fn resolve_application(address: &str, block: &Block) -> Application {
     Application {
         id: ApplicationId::new(address, &block.name),
         name: block.name.clone(),
+        send_timeout: settings.core.send_timeout(),
+        access: settings.access.rules(),
         live: settings.live.is_on(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         hls: settings.hls.config().map(Arc::new),

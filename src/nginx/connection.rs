@@ -117,6 +117,12 @@ impl Connection {
         self.get().addr_text.to_string()
     }
 
+    /// The peer's address; none of a unix socket.
+    pub(super) fn client_ip(&self) -> Option<IpAddr> {
+        // SAFETY: null of what nginx did not accept, else as large as its family says.
+        unsafe { self.get().sockaddr.as_ref().and_then(|address| ip_of(address)) }
+    }
+
     /// The address the peer connected to.
     fn local_ip(&mut self) -> Option<IpAddr> {
         let c = &raw mut *self.raw();

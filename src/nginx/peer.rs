@@ -4,6 +4,7 @@ mod outbox;
 mod sending;
 
 use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,10 @@ use super::log::{Context, Level};
 use super::packager::Packager;
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
+use crate::access::Action;
 use crate::live::{Player, SessionId, StreamId, StreamKey};
 use crate::rtmp::command::{Connect, Play, Publish};
-use crate::rtmp::session::{Event, Output, PlayRefusal, Session};
+use crate::rtmp::session::{Event, Output, PlayRefusal, PublishRefusal, Session};
 use crate::rtmp::{self, Message};
 
 /// Bytes read from one connection before the others have their turn.
@@ -35,6 +37,8 @@ pub(super) struct Peer {
     /// What the connection's log lines say; dropped after the connection.
     context: Box<Context>,
     endpoint: Endpoint,
+    /// The client's address, as the PROXY protocol tells it if it is used; none of a unix socket.
+    client: Option<IpAddr>,
     /// Whether the PROXY protocol's header is still to come.
     expects_proxy: bool,
     session: Session,
@@ -95,7 +99,8 @@ impl Peer {
         let client = connection.client();
         let config = Arc::clone(&endpoint.server.session);
         let session = Session::new(config, event::now(), ngx_random() as u64);
-        Self::with(id, connection, client, endpoint, session)
+        let ip = connection.client_ip();
+        Self { client: ip, ..Self::with(id, connection, client, endpoint, session) }
     }
 
     /// A session that feeds another worker with a stream of the application.
@@ -126,6 +131,7 @@ impl Peer {
             id: SessionId(id as u64),
             connection,
             context,
+            client: None,
             expects_proxy: endpoint.proxy_protocol,
             endpoint,
             session,
@@ -153,7 +159,9 @@ impl Peer {
     pub(super) fn start(&mut self, shared: &mut Shared) -> Result<(), End> {
         self.connection.set_action(c"receiving RTMP handshake");
         self.connection.blame_peer();
-        self.connection.set_nodelay()?;
+        if self.endpoint.server.tcp_nodelay {
+            self.connection.set_nodelay()?;
+        }
         self.drain(shared)?;
         if self.connection.is_readable() {
             return self.on_readable(shared);
@@ -221,6 +229,7 @@ impl Peer {
             Header::Client(address) => {
                 self.expects_proxy = false;
                 if let Some(address) = address {
+                    self.client = address.parse().ok();
                     self.context.set_client(address);
                 }
             }
@@ -286,6 +295,11 @@ impl Peer {
     fn publish(&mut self, publish: Publish, shared: &mut Shared) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
+        if !application.access.allow(Action::Publish, self.client) {
+            self.connection.log(Level::Error, format_args!("publishing forbidden by rule"));
+            self.session.reject_publish(PublishRefusal::Denied);
+            return Ok(());
+        }
         let key = StreamKey { application: application.id, name: publish.name.clone() };
         let now = event::now();
         let stream = match shared.claim(&key) {
@@ -322,6 +336,11 @@ impl Peer {
     fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
+        if !application.access.allow(Action::Play, self.client) {
+            self.connection.log(Level::Error, format_args!("playing forbidden by rule"));
+            self.session.reject_play(PlayRefusal::Denied);
+            return Ok(());
+        }
         if !application.live {
             self.connection.log(Level::Info, format_args!("refused: live is off"));
             self.session.reject_play(PlayRefusal::StreamNotFound);

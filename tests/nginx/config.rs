@@ -14,9 +14,15 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 22] = [
+const DIRECTIVES: [(&str, &str, u8); 28] = [
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
+    ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
+    ("tcp_nodelay", "off", MAIN | SERVER | APPLICATION),
+    ("tcp_nopush", "on", MAIN | SERVER | APPLICATION),
+    ("send_lowat", "0", MAIN | SERVER | APPLICATION),
+    ("allow", "all", MAIN | SERVER | APPLICATION),
+    ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
     ("ping", "500ms", MAIN | SERVER),
     ("ping_timeout", "1m", MAIN | SERVER),
     ("max_streams", "64", MAIN | SERVER),
@@ -40,7 +46,10 @@ const DIRECTIVES: [(&str, &str, u8); 22] = [
 ];
 
 /// Directives without effect, which are warned of wherever they stand.
-const UNUSED: [&str; 2] = ["so_keepalive", "out_cork"];
+const UNUSED: [&str; 4] = ["so_keepalive", "out_cork", "tcp_nopush", "send_lowat"];
+
+/// Directives that add to each other.
+const REPEATABLE: [&str; 2] = ["allow", "deny"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -54,11 +63,13 @@ fn every_directive_may_stand_where_it_belongs() {
          application live {{ {application} }} application other {{}} }} server {{}} }}"
     ));
     assert!(verdict.accepted, "{}", verdict.text);
-    assert_eq!(verdict.text.matches("[warn]").count(), 4, "{}", verdict.text);
-    for name in UNUSED {
+    let mut expected = 0;
+    for (name, _, levels) in DIRECTIVES.iter().filter(|(name, ..)| UNUSED.contains(name)) {
         let warnings = verdict.text.matches(&format!("\"{name}\" has no effect")).count();
-        assert_eq!(warnings, 2, "{}", verdict.text);
+        assert_eq!(warnings, levels.count_ones() as usize, "{}", verdict.text);
+        expected += warnings;
     }
+    assert_eq!(verdict.text.matches("[warn]").count(), expected, "{}", verdict.text);
 }
 
 #[test]
@@ -110,7 +121,7 @@ fn empty_blocks_are_accepted() {
 #[test]
 fn directives_may_not_be_repeated() {
     for (name, value, levels) in DIRECTIVES {
-        if UNUSED.contains(&name) {
+        if UNUSED.contains(&name) || REPEATABLE.contains(&name) {
             continue;
         }
         for level in LEVELS.into_iter().filter(|level| level & levels != 0) {
@@ -177,7 +188,7 @@ fn wrong_values_are_refused_with_what_is_allowed() {
 #[test]
 fn wrong_numbers_of_arguments_are_refused() {
     for (name, value, _) in DIRECTIVES {
-        for arguments in ["", &format!(" {value} {value}")] {
+        for arguments in ["", &format!(" {value} {value} {value}")] {
             let conf = at(MAIN, &format!("{name}{arguments};"));
             check_refused(&conf, &["invalid number of arguments", name]);
         }

@@ -10,6 +10,7 @@
 
 mod support;
 
+mod access;
 mod config;
 mod hls;
 mod hostile;

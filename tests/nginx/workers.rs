@@ -201,3 +201,22 @@ fn a_player_that_is_alone_in_its_worker_leaves_nothing_behind() {
         }
     }
 }
+
+#[test]
+fn with_a_socket_for_each_worker_all_is_the_same() {
+    let listen = "listen @rtmp@ reuseport backlog=64 rcvbuf=64k sndbuf=256k deferred;".into();
+    let nginx = Nginx::start_conf(&Conf { listen, ..workers(4, LIVE) });
+    let mut players: Vec<_> =
+        (0..PLAYERS).map(|_| Peer::play(nginx.rtmp_port(), "live", "cam")).collect();
+    for round in 1..4 {
+        let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+        publisher.send(6, VIDEO, 1, 0, &keyframe(round));
+        for player in &mut players {
+            wait_keyframe(player, round);
+        }
+        players.push(Peer::play(nginx.rtmp_port(), "live", "cam"));
+        if round == 2 {
+            nginx.reload();
+        }
+    }
+}

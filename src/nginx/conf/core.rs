@@ -11,6 +11,8 @@ settings! {
     /// Settings of the protocol.
     CoreSettings {
         timeout: Duration,
+        send_timeout: Duration,
+        tcp_nodelay: bool,
         ping: Duration,
         ping_timeout: Duration,
         max_streams: u32,
@@ -39,6 +41,18 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Setter::Unused("use the so_keepalive parameter of \"listen\""),
     ),
     Directive::new(c"timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.timeout)),
+    Directive::new(c"send_timeout", EVERYWHERE, Setter::Time(|s| &mut s.core.send_timeout)),
+    Directive::new(c"tcp_nodelay", EVERYWHERE, Setter::Flag(|s| &mut s.core.tcp_nodelay)),
+    Directive::new(
+        c"tcp_nopush",
+        EVERYWHERE,
+        Setter::Unused("messages are gathered into whole packets already"),
+    ),
+    Directive::new(
+        c"send_lowat",
+        EVERYWHERE,
+        Setter::Unused("the system has no such mark for what is sent"),
+    ),
     Directive::new(c"ping", MAIN | SERVER, Setter::TimeOrOff(|s| &mut s.core.ping)),
     Directive::new(c"ping_timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping_timeout)),
     // Chunk streams 2 to 7 are those that common encoders and players use.
@@ -79,9 +93,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 ];
 
 impl CoreSettings {
-    /// How long a peer may take for a handshake, or to take what we send.
-    pub(super) fn timeout(&self) -> Duration {
-        self.session_config().timeout
+    /// How long a peer may take none of what we send.
+    pub(super) fn send_timeout(&self) -> Duration {
+        self.send_timeout.unwrap_or_else(|| self.session_config().timeout)
+    }
+
+    /// Whether small writes are sent at once.
+    pub(super) fn tcp_nodelay(&self) -> bool {
+        self.tcp_nodelay.unwrap_or(true)
     }
 
     /// How many messages a player may lag behind before it skips to a keyframe.

@@ -8,9 +8,10 @@ use std::ptr;
 use std::time::Duration;
 
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_LOG_EMERG,
-    NGX_LOG_WARN, NGX_MAIN_CONF, NGX_OK, ngx_command_t, ngx_conf_log_error, ngx_conf_parse,
-    ngx_conf_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
+    NGX_CONF_TAKE12, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_MAIN_CONF, NGX_OK, ngx_command_t,
+    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_uint_t,
 };
 
 use super::{Block, Settings, parse};
@@ -55,6 +56,8 @@ pub(super) enum Setter {
     Path(Slot<PathBuf>),
     /// One argument, of a grammar of its own.
     Argument(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
+    /// One or two arguments, of a grammar of its own.
+    OneOrTwo(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One argument or more, of a grammar of its own.
     Arguments(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One value, which the C module needs and this one does not; the text says why.
@@ -83,6 +86,7 @@ impl Directive {
             | Setter::Path(_)
             | Setter::Argument(_)
             | Setter::Unused(_) => NGX_CONF_TAKE1,
+            Setter::OneOrTwo(_) => NGX_CONF_TAKE12,
             Setter::Arguments(_) => NGX_CONF_1MORE,
             Setter::Block(_) => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
             Setter::NamedBlock(_) => NGX_CONF_BLOCK | NGX_CONF_TAKE1,
@@ -117,6 +121,7 @@ impl Directive {
                 Ok(())
             }
             Setter::Argument(set)
+            | Setter::OneOrTwo(set)
             | Setter::Arguments(set)
             | Setter::Block(set)
             | Setter::NamedBlock(set) => set(conf, block),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nginx_sys::{
     NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_create_listening, ngx_int_t, ngx_listening_t,
-    ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
+    ngx_parse_size, ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
 };
 
 use super::directive::{Conf, Failure};
@@ -39,6 +39,17 @@ struct Options {
     ipv6only: Option<bool>,
     keepalive: Option<KeepAlive>,
     proxy_protocol: bool,
+    /// A socket for each worker, among which the system spreads connections.
+    reuseport: bool,
+    /// Accepts when there is something to read.
+    deferred: bool,
+    /// Most connections that wait to be accepted.
+    backlog: Option<i32>,
+    /// Sizes of the sockets' buffers in bytes.
+    rcvbuf: Option<i32>,
+    sndbuf: Option<i32>,
+    /// Most connections in TCP Fast Open's queue.
+    fastopen: Option<i32>,
 }
 
 /// `so_keepalive`; times in seconds, 0 for the system's.
@@ -50,12 +61,16 @@ struct KeepAlive {
     count: i32,
 }
 
-/// `listen ADDRESS[:PORT] | PORT | unix:PATH [bind] [ipv6only=on|off] [so_keepalive=...]
-/// [proxy_protocol]`
+/// `listen ADDRESS[:PORT] | PORT | unix:PATH [PARAMETER]...`; see [`PARAMETERS`].
 pub(super) fn set_listen(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
     let mut options = Options::default();
     for index in 2..conf.args().len() {
-        options.set(conf.text(index)?)?;
+        let parameter = conf.text(index)?.to_owned();
+        if parameter.starts_with("setfib=") || parameter.starts_with("accept_filter=") {
+            conf.warn(format_args!("\"{parameter}\" has no effect on this system"));
+            continue;
+        }
+        options.set(&parameter)?;
     }
     let addresses = resolve(conf)?;
     let place = conf.place();
@@ -100,6 +115,20 @@ impl Options {
         match parameter.split_once('=').unwrap_or((parameter, "")) {
             ("bind", "") => self.bind = true,
             ("proxy_protocol", "") => self.proxy_protocol = true,
+            ("reuseport", "") => (self.bind, self.reuseport) = (true, true),
+            ("deferred", "") => (self.bind, self.deferred) = (true, true),
+            ("backlog", value) => {
+                (self.bind, self.backlog) = (true, Some(positive(parameter, value)?));
+            }
+            ("fastopen", value) => {
+                (self.bind, self.fastopen) = (true, Some(positive(parameter, value)?));
+            }
+            ("rcvbuf", value) => {
+                (self.bind, self.rcvbuf) = (true, Some(buffer_size(parameter, value)?));
+            }
+            ("sndbuf", value) => {
+                (self.bind, self.sndbuf) = (true, Some(buffer_size(parameter, value)?));
+            }
             ("ipv6only", "on") => (self.bind, self.ipv6only) = (true, Some(true)),
             ("ipv6only", "off") => (self.bind, self.ipv6only) = (true, Some(false)),
             ("so_keepalive", value) => {
@@ -107,15 +136,33 @@ impl Options {
             }
             _ => {
                 return Err(format!(
-                    "has the invalid parameter \"{parameter}\", the parameters are bind, \
-                     ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT] and \
-                     proxy_protocol"
+                    "has the invalid parameter \"{parameter}\", the parameters are {PARAMETERS}"
                 )
                 .into());
             }
         }
         Ok(())
     }
+}
+
+const PARAMETERS: &str = "bind, ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], \
+     proxy_protocol, reuseport, deferred, backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
+
+fn positive(parameter: &str, value: &str) -> Result<i32, Failure> {
+    value.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
+        format!("has the invalid parameter \"{parameter}\", its value must be a positive number")
+            .into()
+    })
+}
+
+fn buffer_size(parameter: &str, value: &str) -> Result<i32, Failure> {
+    let mut text = ngx_str_t { len: value.len(), data: value.as_ptr().cast_mut() };
+    // SAFETY: ngx_parse_size only reads the string.
+    let size = unsafe { ngx_parse_size(&raw mut text) };
+    i32::try_from(size).ok().filter(|&size| size > 0).ok_or_else(|| {
+        format!("has the invalid parameter \"{parameter}\", its value must be a size such as 64k")
+            .into()
+    })
 }
 
 impl KeepAlive {
@@ -276,11 +323,24 @@ impl Listen {
         ls.log.handler = Some(ngx_accept_log_error);
         ls.set_addr_ntop(1);
         ls.set_wildcard(self.is_wildcard().into());
-        ls.set_ipv6only(self.options.ipv6only.unwrap_or(true).into());
-        if let Some(keepalive) = self.options.keepalive {
+        self.options.apply(ls);
+        Ok(())
+    }
+}
+
+impl Options {
+    fn apply(&self, ls: &mut ngx_listening_t) {
+        ls.set_ipv6only(self.ipv6only.unwrap_or(true).into());
+        ls.set_reuseport(self.reuseport.into());
+        ls.set_deferred_accept(self.deferred.into());
+        // nginx has filled these in with the system's defaults.
+        ls.backlog = self.backlog.unwrap_or(ls.backlog);
+        ls.fastopen = self.fastopen.unwrap_or(ls.fastopen);
+        ls.rcvbuf = self.rcvbuf.unwrap_or(ls.rcvbuf);
+        ls.sndbuf = self.sndbuf.unwrap_or(ls.sndbuf);
+        if let Some(keepalive) = self.keepalive {
             keepalive.apply(ls);
         }
-        Ok(())
     }
 }
 

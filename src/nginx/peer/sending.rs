@@ -1,6 +1,7 @@
 //! What a session sends: answers and, to a player, frames.
 
 use std::iter;
+use std::time::Duration;
 
 use super::super::connection::MAX_SLICES;
 use super::super::event;
@@ -45,10 +46,15 @@ impl Peer {
             return Err(End::Unread);
         }
         if progress || !self.connection.has_write_timer() {
-            let at = event::now() + self.endpoint.server.send_timeout;
+            let at = event::now() + self.send_timeout();
             self.connection.set_write_timer(Some(at));
         }
         Ok(self.connection.wait_writable()?)
+    }
+
+    fn send_timeout(&self) -> Duration {
+        let of_server = self.endpoint.server.send_timeout;
+        self.application.as_ref().map_or(of_server, |application| application.send_timeout)
     }
 
     /// One gathered send.
