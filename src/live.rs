@@ -17,6 +17,7 @@
 //!    [`Player::advance`] how much went out.
 //! 4. [`Registry::unpublish`] and [`Registry::stop`] take the sessions out again.
 
+mod continuity;
 mod frame_log;
 mod metadata;
 mod player;
@@ -30,5 +31,5 @@ mod tests;
 pub use frame_log::{Bound, EntryPoint, Frame, FrameKind, FrameLog, LogLimits};
 pub use metadata::Meta;
 pub use player::Player;
-pub use registry::{ApplicationId, Channel, Registry, SessionId, StreamId, StreamKey};
+pub use registry::{ApplicationId, Channel, Published, Registry, SessionId, StreamId, StreamKey};
 pub use stream::{AlreadyPublishing, Stream, StreamConfig};

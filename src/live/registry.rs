@@ -41,6 +41,15 @@ pub struct StreamKey {
     pub name: String,
 }
 
+/// A stream that has been published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The stream.
+    pub stream: StreamId,
+    /// The session that was its publisher up to now.
+    pub displaced: Option<SessionId>,
+}
+
 /// A stream, its publisher and its players.
 #[derive(Debug)]
 pub struct Channel {
@@ -52,6 +61,13 @@ pub struct Channel {
     pub publisher: Option<SessionId>,
     /// The sessions that play the stream, or wait for it.
     pub players: BTreeMap<SessionId, Player>,
+}
+
+impl Channel {
+    /// Whether nobody plays the stream.
+    pub fn is_unwatched(&self) -> bool {
+        self.players.is_empty()
+    }
 }
 
 /// The streams of one worker. A stream exists while it has a publisher or a player.
@@ -93,22 +109,26 @@ impl Registry {
     }
 
     /// Makes `session` the publisher of the stream that `key` names. A stream that does not exist
-    /// yet is passed on as `config` says.
+    /// yet is passed on as `config` says. With `take_over` it goes on from the publisher that it
+    /// has, if it has one.
     ///
     /// # Errors
     ///
-    /// The stream has a publisher.
+    /// The stream has a publisher, and `take_over` is not set.
     pub fn publish(
         &mut self,
         now: Instant,
         session: SessionId,
         key: StreamKey,
         config: &Arc<StreamConfig>,
-    ) -> Result<StreamId, AlreadyPublishing> {
-        let (id, channel) = self.find_or_create(key, config);
-        channel.stream.publish(now)?;
-        channel.publisher = Some(session);
-        Ok(id)
+        take_over: bool,
+    ) -> Result<Published, AlreadyPublishing> {
+        let (stream, channel) = self.find_or_create(key, config);
+        match channel.publisher {
+            Some(_) if take_over => channel.stream.succeed(),
+            _ => channel.stream.publish(now)?,
+        }
+        Ok(Published { stream, displaced: channel.publisher.replace(session) })
     }
 
     /// Makes `session` a player of the stream that `key` names, from the stream's entry point on.
@@ -124,13 +144,16 @@ impl Registry {
         id
     }
 
-    /// The stream's publisher leaves it.
-    pub fn unpublish(&mut self, id: StreamId) {
-        if let Some(channel) = self.channels.get_mut(&id) {
-            channel.stream.unpublish();
-            channel.publisher = None;
-            self.remove_if_deserted(id);
+    /// `session` leaves the stream, if it is its publisher still. Whether it was.
+    pub fn unpublish(&mut self, id: StreamId, session: SessionId) -> bool {
+        let Some(channel) = self.channels.get_mut(&id) else { return false };
+        if channel.publisher != Some(session) {
+            return false;
         }
+        channel.stream.unpublish();
+        channel.publisher = None;
+        self.remove_if_deserted(id);
+        true
     }
 
     /// The player of `session` leaves the stream.
@@ -194,7 +217,8 @@ mod tests {
         let (mut registry, config) = (Registry::new(), config());
         for publisher_leaves_first in [true, false] {
             let id = registry.play(PLAYER, key(0, "a"), &config);
-            assert_eq!(registry.publish(NOW, PUBLISHER, key(0, "a"), &config), Ok(id));
+            let published = registry.publish(NOW, PUBLISHER, key(0, "a"), &config, false);
+            assert_eq!(published, Ok(Published { stream: id, displaced: None }));
             assert_eq!(registry.find(&key(0, "a")), Some(id));
             let channel = registry.channel(id).unwrap();
             assert_eq!(channel.publisher, Some(PUBLISHER));
@@ -202,18 +226,18 @@ mod tests {
             assert!(channel.players.contains_key(&PLAYER));
 
             if publisher_leaves_first {
-                registry.unpublish(id);
+                registry.unpublish(id, PUBLISHER);
                 assert!(!registry.channel(id).unwrap().stream.is_publishing());
                 registry.stop(id, PLAYER);
             } else {
                 registry.stop(id, PLAYER);
                 assert!(registry.channel(id).unwrap().stream.is_publishing());
-                registry.unpublish(id);
+                registry.unpublish(id, PUBLISHER);
             }
             assert!(registry.channel(id).is_none());
             assert_eq!(registry.find(&key(0, "a")), None);
             assert_eq!(registry.channels().count(), 0);
-            registry.unpublish(id);
+            registry.unpublish(id, PUBLISHER);
             registry.stop(id, PLAYER);
         }
     }
@@ -221,10 +245,22 @@ mod tests {
     #[test]
     fn a_second_publisher_is_refused_and_changes_nothing() {
         let (mut registry, config) = (Registry::new(), config());
-        let id = registry.publish(NOW, PUBLISHER, key(0, "a"), &config).unwrap();
-        let second = registry.publish(NOW, PLAYER, key(0, "a"), &config);
+        let id = registry.publish(NOW, PUBLISHER, key(0, "a"), &config, false).unwrap().stream;
+        let second = registry.publish(NOW, PLAYER, key(0, "a"), &config, false);
         assert_eq!(second, Err(AlreadyPublishing));
         assert_eq!(registry.channel(id).unwrap().publisher, Some(PUBLISHER));
+    }
+
+    #[test]
+    fn a_second_publisher_may_take_over() {
+        let (mut registry, config) = (Registry::new(), config());
+        let stream = registry.publish(NOW, PUBLISHER, key(0, "a"), &config, true).unwrap().stream;
+        let second = registry.publish(NOW, PLAYER, key(0, "a"), &config, true);
+        assert_eq!(second, Ok(Published { stream, displaced: Some(PUBLISHER) }));
+        assert!(!registry.unpublish(stream, PUBLISHER), "it is not the publisher any more");
+        assert!(registry.channel(stream).unwrap().stream.is_publishing());
+        assert!(registry.unpublish(stream, PLAYER));
+        assert!(registry.channel(stream).is_none());
     }
 
     #[test]

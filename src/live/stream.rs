@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::continuity::Continuity;
 use super::frame_log::{FrameLog, LogLimits};
 use super::metadata::Meta;
 use super::publication::Publication;
@@ -34,6 +35,7 @@ pub struct AlreadyPublishing;
 pub struct Stream {
     config: Arc<StreamConfig>,
     log: FrameLog,
+    continuity: Continuity,
     publication: Option<Publication>,
 }
 
@@ -41,7 +43,7 @@ impl Stream {
     /// A stream that nobody publishes yet.
     pub fn new(config: Arc<StreamConfig>) -> Self {
         let log = FrameLog::new(config.limits);
-        Self { config, log, publication: None }
+        Self { config, log, continuity: Continuity::default(), publication: None }
     }
 
     /// A publisher comes. Players learn of it by a Stream Begin.
@@ -53,8 +55,20 @@ impl Stream {
         if self.is_publishing() {
             return Err(AlreadyPublishing);
         }
+        self.continuity = Continuity::default();
         self.publication = Some(Publication::begin(now, &self.config, &mut self.log));
         Ok(())
+    }
+
+    /// Another publisher takes over from the one that the stream has. Players see the stream go on:
+    /// its frames get timestamps that continue the old publisher's, from its first keyframe on.
+    pub fn succeed(&mut self) {
+        self.continuity.succeed();
+    }
+
+    /// The message as it is to be [pushed](Self::push) and packaged; `None` if it is not to be.
+    pub fn retime(&mut self, message: Message) -> Option<Message> {
+        self.continuity.retime(message)
     }
 
     /// The publisher leaves. Players learn of it by a Stream Dry, and new ones do not start from

@@ -19,7 +19,6 @@
 
 mod datagram;
 mod directory;
-mod review;
 mod table;
 
 use std::fs::File;
@@ -35,13 +34,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use self::datagram::{Datagram, Socket};
 use self::directory::{Directory, Owner as FileOwner};
-use self::review::Review;
 use self::table::Table;
 use super::connection::Connection;
 use super::log::{self, Level};
 use super::worker::{self, Worker};
 use super::{conf, guard};
-use crate::live::{StreamId, StreamKey};
+use crate::live::StreamKey;
 
 pub(super) use self::table::{Claim, Owner};
 
@@ -55,7 +53,6 @@ pub(super) struct Cluster {
     socket: Socket,
     /// Tells when there is something on the socket; closed before it.
     connection: Connection,
-    review: Review,
 }
 
 /// nginx's `init_module`: the master is about to start workers.
@@ -142,12 +139,13 @@ impl Cluster {
         let watched = socket.as_fd().try_clone_to_owned()?;
         let connection = Connection::adopt(watched, on_datagram)
             .ok_or_else(|| io::Error::other("there are not enough worker_connections"))?;
-        Ok(Self { directory, table, socket, connection, review: Review::new() })
+        Ok(Self { directory, table, socket, connection })
     }
 
-    /// Takes the name of a stream that is about to be published here.
-    pub(super) fn claim(&self, key: &StreamKey) -> Claim {
-        self.table.claim(key).unwrap_or_else(|error| {
+    /// Takes the name of a stream that is about to be published here; from another worker only with
+    /// `take_over`.
+    pub(super) fn claim(&self, key: &StreamKey, take_over: bool) -> Claim {
+        self.table.claim(key, take_over).unwrap_or_else(|error| {
             report("claiming a stream's name", &error);
             Claim::Granted
         })
@@ -196,21 +194,6 @@ impl Cluster {
     /// The connections of all workers.
     pub(super) fn connections(&self) -> u64 {
         self.table.connections()
-    }
-
-    /// Has [`Worker::review`] look after the stream, at the end of the event loop's turn.
-    pub(super) fn review(&mut self, stream: StreamId) {
-        self.review.post(stream);
-    }
-
-    /// The streams to look after.
-    pub(super) fn take_reviews(&mut self) -> Vec<StreamId> {
-        self.review.take()
-    }
-
-    /// Has the stream looked after again in a while.
-    pub(super) fn review_later(&mut self, stream: StreamId) {
-        self.review.post_later(stream);
     }
 }
 

@@ -180,6 +180,8 @@ pub(super) struct Application {
     pub(super) send_timeout: Duration,
     /// Who may publish and play.
     pub(super) access: Rules,
+    /// Whether the newer one of two publishers of a name gets it.
+    pub(super) publish_takeover: bool,
     /// Whether what is published can be played.
     pub(super) live: bool,
     pub(super) stream: Arc<StreamConfig>,
@@ -298,6 +300,7 @@ fn resolve_application(address: &str, block: &Block) -> Application {
         name: block.name.clone(),
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),
+        publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         live: settings.live.is_on(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         hls: settings.hls.config().map(Arc::new),

@@ -62,6 +62,13 @@ impl Packager {
         storage.close(self.output);
     }
 
+    /// The publish has moved to another worker, which has an output of its own.
+    pub(super) fn hand_over(mut self, storage: &mut Storage) {
+        self.hls.hand_over();
+        self.write(storage);
+        storage.close(self.output);
+    }
+
     fn write(&mut self, storage: &mut Storage) {
         while let Some(op) = self.hls.poll_op() {
             storage.push(self.output, op);

@@ -15,7 +15,6 @@ use super::conf::{Application, Endpoint, Server};
 use super::connection::{Broken, Connection, Received};
 use super::event;
 use super::log::{Context, Level};
-use super::packager::Packager;
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
 use crate::access::Action;
@@ -55,7 +54,7 @@ pub(super) struct Peer {
 /// What the session does with a stream.
 enum Role {
     Idle,
-    Publisher { stream: StreamId, packager: Option<Box<Packager>> },
+    Publisher { stream: StreamId },
     Player { stream: StreamId },
 }
 
@@ -146,6 +145,13 @@ impl Peer {
     /// Begins to feed another worker with the stream `name`.
     pub(super) fn start_feed(&mut self, name: &str, shared: &mut Shared) -> Result<(), End> {
         self.watch(name, shared);
+        self.drain(shared)
+    }
+
+    /// Tells a publisher that another one has taken its place, and closes.
+    pub(super) fn displace(&mut self, shared: &mut Shared) -> Result<(), End> {
+        self.connection.log(Level::Info, format_args!("another publisher took over"));
+        self.session.end_publish();
         self.drain(shared)
     }
 
@@ -265,7 +271,7 @@ impl Peer {
             Event::Connect(connect) => self.connect(&connect)?,
             Event::Publish(publish) => self.publish(*publish, shared)?,
             Event::Play(play) => self.play(*play, shared)?,
-            Event::Media(message) => self.take_media(&message, shared),
+            Event::Media(message) => self.take_media(message, shared),
             Event::StreamClosed => self.leave(shared),
             Event::Pause { paused, .. } => self.adjust(shared, |player| player.set_paused(paused)),
             Event::ReceiveAudio(wanted) => {
@@ -301,12 +307,7 @@ impl Peer {
             return Ok(());
         }
         let key = StreamKey { application: application.id, name: publish.name.clone() };
-        let now = event::now();
-        let stream = match shared.claim(&key) {
-            Ok(()) => shared.publish(self.id, key, &application.stream),
-            Err(refusal) => Err(refusal),
-        };
-        let stream = match stream {
+        let stream = match shared.publish(self.id, key, application) {
             Ok(stream) => stream,
             Err(refusal) => {
                 self.connection
@@ -315,22 +316,15 @@ impl Peer {
                 return Ok(());
             }
         };
-        let packager = self.package(&publish.name, shared);
-        self.role = Role::Publisher { stream, packager };
+        if let Some(hls) = &application.hls
+            && let Err(error) = shared.package(stream, &publish.name, hls)
+        {
+            self.connection.log(Level::Error, format_args!("no HLS: {error}"));
+        }
+        self.role = Role::Publisher { stream };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
-        self.session.accept_publish(now)
-    }
-
-    /// Starts packaging what is about to be published, where that is wanted.
-    fn package(&self, name: &str, shared: &mut Shared) -> Option<Box<Packager>> {
-        let hls = self.application.as_ref()?.hls.as_ref()?;
-        Packager::new(hls, name, &mut shared.storage)
-            .inspect_err(|error| {
-                self.connection.log(Level::Error, format_args!("no HLS: {error}"));
-            })
-            .ok()
-            .map(Box::new)
+        self.session.accept_publish(event::now())
     }
 
     fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
@@ -358,18 +352,12 @@ impl Peer {
         self.role = Role::Player { stream };
         self.connection.set_action(c"playing a stream");
         self.connection.log(Level::Info, format_args!("playing"));
-        shared.review(stream);
+        shared.review.post(stream);
     }
 
-    fn take_media(&mut self, message: &Message, shared: &mut Shared) {
-        let Role::Publisher { stream, packager } = &mut self.role else { return };
-        if let Some(channel) = shared.streams.channel_mut(*stream) {
-            channel.stream.push(message);
-            shared.fanout.mark(*stream);
-        }
-        if let Some(packager) = packager
-            && let Err(error) = packager.push(message, &mut shared.storage)
-        {
+    fn take_media(&self, message: Message, shared: &mut Shared) {
+        let Role::Publisher { stream } = self.role else { return };
+        if let Err(error) = shared.push(self.id, stream, message) {
             self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
         }
     }
@@ -387,12 +375,7 @@ impl Peer {
     fn leave(&mut self, shared: &mut Shared) {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
-            Role::Publisher { stream, packager } => {
-                shared.unpublish(stream);
-                if let Some(packager) = packager {
-                    packager.finish(&mut shared.storage);
-                }
-            }
+            Role::Publisher { stream } => shared.unpublish(self.id, stream),
             Role::Player { stream } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)
                     && let Some(player) = channel.players.get(&self.id)
@@ -401,7 +384,7 @@ impl Peer {
                     self.outbox.push_front(player.partial());
                 }
                 shared.streams.stop(stream, self.id);
-                shared.review(stream);
+                shared.review.post(stream);
             }
         }
         self.connection.set_action(c"receiving RTMP commands");

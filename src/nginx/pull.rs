@@ -33,6 +33,8 @@ struct Output {
     config: Arc<StreamConfig>,
     /// Whether a message has come.
     publishes: bool,
+    /// The session of this worker that was the stream's publisher until then.
+    displaced: Option<SessionId>,
 }
 
 /// Why a pull ends.
@@ -59,7 +61,7 @@ impl Pull {
     ) -> Option<Self> {
         let mut connection = Connection::adopt(descriptor, on_read)?;
         connection.set_data(stream.0 as usize);
-        let output = Output { stream, key, config, publishes: false };
+        let output = Output { stream, key, config, publishes: false, displaced: None };
         Some(Self { connection, feed: Feed::default(), owner, output })
     }
 
@@ -97,23 +99,27 @@ impl Pull {
     fn take(&mut self, received: usize, shared: &mut Shared) -> Result<(), End> {
         let Self { feed, output, .. } = self;
         let streams = &mut shared.streams;
-        feed.handle_input(&shared.scratch[..received], |message| output.push(&message, streams))?;
+        feed.handle_input(&shared.scratch[..received], |message| output.push(message, streams))?;
         shared.fanout.mark(output.stream);
+        if let Some(session) = output.displaced.take().filter(|&session| session != PULL) {
+            shared.displace(output.stream, session);
+        }
         Ok(())
     }
 }
 
 impl Output {
-    fn push(&mut self, message: &Message, streams: &mut Registry) {
+    fn push(&mut self, message: Message, streams: &mut Registry) {
         if !mem::replace(&mut self.publishes, true) {
             let key = self.key.clone();
-            // A publisher of this worker's that came in the meantime stays.
-            let _ = streams.publish(event::now(), PULL, key, &self.config);
+            let published = streams.publish(event::now(), PULL, key, &self.config, true);
+            self.displaced = published.ok().and_then(|published| published.displaced);
         }
         if let Some(channel) = streams.channel_mut(self.stream)
             && channel.publisher == Some(PULL)
+            && let Some(message) = channel.stream.retime(message)
         {
-            channel.stream.push(message);
+            channel.stream.push(&message);
         }
     }
 }

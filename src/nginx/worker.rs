@@ -1,23 +1,29 @@
 //! One worker process: its sessions, its streams, and what ends them.
 
 mod pulling;
+mod review;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use nginx_sys::ngx_cycle_t;
 use slab::Slab;
 
+use self::review::Review;
 use super::cluster::{Claim, Cluster};
+use super::conf::Application;
 use super::fanout::Fanout;
 use super::log::{self, Level};
+use super::packager::Packager;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
 use super::server;
 use super::storage::Storage;
 use super::{event, guard};
-use crate::live::{AlreadyPublishing, Registry, SessionId, StreamConfig, StreamId, StreamKey};
+use crate::live::{AlreadyPublishing, Published, Registry, SessionId, StreamId, StreamKey};
+use crate::media;
+use crate::package::{HlsConfig, NameError};
+use crate::rtmp::Message;
 use crate::rtmp::session::PublishRefusal;
 
 /// Bytes read from a connection in one call.
@@ -44,6 +50,9 @@ pub(super) struct Shared {
     pub(super) storage: Storage,
     /// What joins this worker to the others, if it could be set up.
     pub(super) cluster: Option<Cluster>,
+    pub(super) review: Review,
+    /// What writes each stream that this worker has and that is packaged.
+    packagers: HashMap<StreamId, Packager>,
     /// Where every connection's bytes are read to.
     pub(super) scratch: Box<[u8]>,
 }
@@ -60,6 +69,8 @@ impl Worker {
             fanout: Fanout::new(),
             storage: Storage::default(),
             cluster: None,
+            review: Review::new(),
+            packagers: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
         Self { peers: Slab::new(), pulls: BTreeMap::new(), shared }
@@ -126,13 +137,40 @@ impl Worker {
 }
 
 impl Shared {
-    /// Takes the stream's name for a publisher of this worker.
+    /// Makes `session` the publisher of a stream, and tells all who may wait for it.
     ///
     /// # Errors
     ///
-    /// Another worker has it, or there is no room for it.
-    pub(super) fn claim(&self, key: &StreamKey) -> Result<(), PublishRefusal> {
-        match self.cluster.as_ref().map(|cluster| cluster.claim(key)) {
+    /// The stream has a publisher, in whichever worker, and the application does not let the newer
+    /// one take over; or there is no room for it.
+    pub(super) fn publish(
+        &mut self,
+        session: SessionId,
+        key: StreamKey,
+        application: &Application,
+    ) -> Result<StreamId, PublishRefusal> {
+        self.claim(&key, application.publish_takeover)?;
+        let take_over = application.publish_takeover || self.is_pulled(&key);
+        let stream = &application.stream;
+        let Published { stream, displaced } = self
+            .streams
+            .publish(event::now(), session, key.clone(), stream, take_over)
+            .map_err(|AlreadyPublishing| PublishRefusal::BadName)?;
+        if let Some(displaced) = displaced.filter(|&displaced| displaced != PULL) {
+            self.review.displace(displaced);
+        }
+        self.fanout.mark(stream);
+        // A pull has had its day.
+        self.review.post(stream);
+        if let Some(cluster) = &self.cluster {
+            cluster.announce(&key);
+        }
+        Ok(stream)
+    }
+
+    /// Takes the stream's name for a publisher of this worker.
+    fn claim(&self, key: &StreamKey, take_over: bool) -> Result<(), PublishRefusal> {
+        match self.cluster.as_ref().map(|cluster| cluster.claim(key, take_over)) {
             None | Some(Claim::Granted) => Ok(()),
             Some(Claim::Refused) => Err(PublishRefusal::BadName),
             Some(Claim::Full) => {
@@ -142,43 +180,76 @@ impl Shared {
         }
     }
 
-    /// Makes `session` the publisher of a stream whose name was claimed, and tells all who may wait
-    /// for it.
+    /// Whether the stream came from another worker up to now, which has given its name up.
+    fn is_pulled(&self, key: &StreamKey) -> bool {
+        let channel = self.streams.find(key).and_then(|stream| self.streams.channel(stream));
+        channel.is_some_and(|channel| channel.publisher == Some(PULL))
+    }
+
+    /// Packages the stream, unless that goes on from the publisher before.
     ///
     /// # Errors
     ///
-    /// Another session of this worker publishes it.
-    pub(super) fn publish(
+    /// The stream's name is no safe file name.
+    pub(super) fn package(
         &mut self,
-        session: SessionId,
-        key: StreamKey,
-        config: &Arc<StreamConfig>,
-    ) -> Result<StreamId, PublishRefusal> {
-        // Its owner has left, or it would have kept the name.
-        if let Some(stream) = self.streams.find(&key)
-            && self.streams.channel(stream).is_some_and(|it| it.publisher == Some(PULL))
-        {
-            self.streams.unpublish(stream);
+        stream: StreamId,
+        name: &str,
+        hls: &HlsConfig,
+    ) -> Result<(), NameError> {
+        if !self.packagers.contains_key(&stream) {
+            let packager = Packager::new(hls, name, &mut self.storage)?;
+            self.packagers.insert(stream, packager);
         }
-        let published = self.streams.publish(event::now(), session, key.clone(), config);
-        let stream = published.map_err(|AlreadyPublishing| PublishRefusal::BadName)?;
-        self.fanout.mark(stream);
-        if let Some(cluster) = &mut self.cluster {
-            cluster.announce(&key);
-            // A pull has had its day.
-            cluster.review(stream);
-        }
-        Ok(stream)
+        Ok(())
     }
 
-    /// Ends what a session of this worker publishes.
-    pub(super) fn unpublish(&mut self, stream: StreamId) {
-        if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream)) {
+    /// Takes a message of the stream's publisher.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be packaged, for a reason not told before.
+    pub(super) fn push(
+        &mut self,
+        session: SessionId,
+        stream: StreamId,
+        message: Message,
+    ) -> Result<(), media::Error> {
+        let channel = self.streams.channel_mut(stream);
+        let Some(channel) = channel.filter(|channel| channel.publisher == Some(session)) else {
+            return Ok(());
+        };
+        let Some(message) = channel.stream.retime(message) else { return Ok(()) };
+        channel.stream.push(&message);
+        self.fanout.mark(stream);
+        match self.packagers.get_mut(&stream) {
+            Some(packager) => packager.push(&message, &mut self.storage),
+            None => Ok(()),
+        }
+    }
+
+    /// `session` does not publish the stream any more.
+    pub(super) fn unpublish(&mut self, session: SessionId, stream: StreamId) {
+        if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream))
+            && channel.publisher == Some(session)
+        {
             cluster.release(&channel.key);
         }
-        self.streams.unpublish(stream);
-        self.fanout.mark(stream);
-        self.review(stream);
+        if self.streams.unpublish(stream, session) {
+            self.fanout.mark(stream);
+            self.review.post(stream);
+            if let Some(packager) = self.packagers.remove(&stream) {
+                packager.finish(&mut self.storage);
+            }
+        }
+    }
+
+    /// A publisher of another worker has taken the place of `session`.
+    pub(super) fn displace(&mut self, stream: StreamId, session: SessionId) {
+        self.review.displace(session);
+        if let Some(packager) = self.packagers.remove(&stream) {
+            packager.hand_over(&mut self.storage);
+        }
     }
 
     /// How many clients are connected to all workers.
@@ -190,19 +261,6 @@ impl Shared {
     pub(super) fn count_connection(&self, change: i32) {
         if let Some(cluster) = &self.cluster {
             cluster.count_connection(change);
-        }
-    }
-
-    /// Has the stream looked after: its publisher or its players have changed.
-    pub(super) fn review(&mut self, stream: StreamId) {
-        if let Some(cluster) = &mut self.cluster {
-            cluster.review(stream);
-        }
-    }
-
-    fn review_later(&mut self, stream: StreamId) {
-        if let Some(cluster) = &mut self.cluster {
-            cluster.review_later(stream);
         }
     }
 }

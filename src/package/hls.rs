@@ -108,6 +108,17 @@ impl Hls {
     pub fn finish(&mut self) {
         self.end_probe();
         self.playlist.end();
+        self.complete();
+    }
+
+    /// The stream goes on in another output: completes the last segment, and leaves the playlist to
+    /// the other one.
+    pub fn hand_over(&mut self) {
+        self.end_probe();
+        self.complete();
+    }
+
+    fn complete(&mut self) {
         match self.segmenter.finish() {
             Some(duration) => self.close_segment(duration),
             None if self.playlist.is_empty() => {}

@@ -214,6 +214,15 @@ impl Session {
         }
     }
 
+    /// Ends an accepted publish, if there is one, as another publisher has taken over, and closes.
+    pub fn end_publish(&mut self) {
+        if let State::Publishing = self.state {
+            let code = PublishRefusal::BadName.code();
+            self.send_status(Level::Error, code, "Another publisher took over.");
+            self.state = State::Closing;
+        }
+    }
+
     /// Accepts the `play` that is waiting for an answer, if one is. From now on the stream's frames
     /// may be sent.
     ///

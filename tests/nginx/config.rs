@@ -14,7 +14,7 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 28] = [
+const DIRECTIVES: [(&str, &str, u8); 29] = [
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
     ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
@@ -36,6 +36,7 @@ const DIRECTIVES: [(&str, &str, u8); 28] = [
     ("publish_time_fix", "off", MAIN | SERVER | APPLICATION),
     ("buflen", "5s", MAIN | SERVER),
     ("live", "on", MAIN | SERVER | APPLICATION),
+    ("publish_takeover", "on", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),

@@ -20,5 +20,6 @@ mod listen;
 mod live;
 mod peers;
 mod storage;
+mod takeover;
 mod wire;
 mod workers;

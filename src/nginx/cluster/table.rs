@@ -108,18 +108,19 @@ impl Table {
         self.slot
     }
 
-    /// Takes the name for this worker, unless another one that lives has it.
+    /// Takes the name for this worker. From another worker that lives only with `take_over`.
     ///
     /// # Errors
     ///
     /// The system's.
-    pub(super) fn claim(&self, key: &StreamKey) -> io::Result<Claim> {
+    pub(super) fn claim(&self, key: &StreamKey, take_over: bool) -> io::Result<Claim> {
         self.changing(|layout| {
             let Some(record) = layout.find(key) else {
                 return if layout.insert(key, self.slot) { Claim::Granted } else { Claim::Full };
             };
             let owner = record.owner();
-            if owner.is_some_and(|owner| owner != self.slot && self.is_alive(owner)) {
+            let is_other = |owner| owner != self.slot && self.is_alive(owner);
+            if !take_over && owner.is_some_and(is_other) {
                 return Claim::Refused;
             }
             record.owner.store(self.slot.0 + 1, Relaxed);
@@ -304,17 +305,27 @@ mod tests {
         let (_place, directory, _master) = prepare();
         let [first, second] = [(); 2].map(|()| join(&directory));
         assert_ne!(first.slot(), second.slot());
-        assert_eq!(first.claim(&key("a")).unwrap(), Claim::Granted);
-        assert_eq!(first.claim(&key("a")).unwrap(), Claim::Granted);
-        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Refused);
-        assert_eq!(second.claim(&key("b")).unwrap(), Claim::Granted);
+        assert_eq!(first.claim(&key("a"), false).unwrap(), Claim::Granted);
+        assert_eq!(first.claim(&key("a"), false).unwrap(), Claim::Granted);
+        assert_eq!(second.claim(&key("a"), false).unwrap(), Claim::Refused);
+        assert_eq!(second.claim(&key("b"), false).unwrap(), Claim::Granted);
         assert_eq!(second.owner(&key("a")).unwrap(), Some(Owner(first.slot())));
         assert_eq!(first.owner(&key("a")).unwrap(), None, "it is its own");
         second.release(&key("a")).unwrap();
         assert!(second.owner(&key("a")).unwrap().is_some(), "only the owner gives it back");
         first.release(&key("a")).unwrap();
         assert_eq!(second.owner(&key("a")).unwrap(), None);
-        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Granted);
+        assert_eq!(second.claim(&key("a"), false).unwrap(), Claim::Granted);
+    }
+
+    #[test]
+    fn a_newer_publisher_may_take_over() {
+        let (_place, directory, _master) = prepare();
+        let [first, second] = [(); 2].map(|()| join(&directory));
+        first.claim(&key("a"), true).unwrap();
+        assert_eq!(second.claim(&key("a"), true).unwrap(), Claim::Granted);
+        first.release(&key("a")).unwrap();
+        assert_eq!(first.owner(&key("a")).unwrap(), Some(Owner(second.slot())));
     }
 
     #[test]
@@ -323,8 +334,8 @@ mod tests {
         let [first, second] = [(); 2].map(|()| join(&directory));
         first.count_connection(1);
         second.count_connection(1);
-        first.claim(&key("a")).unwrap();
-        first.claim(&key("b")).unwrap();
+        first.claim(&key("a"), false).unwrap();
+        first.claim(&key("b"), false).unwrap();
         assert_eq!(second.connections(), 2);
         assert_eq!(second.others().collect::<Vec<_>>(), [first.slot()]);
         let slot = first.slot();
@@ -332,7 +343,7 @@ mod tests {
         assert_eq!(second.connections(), 1);
         assert_eq!(second.others().count(), 0);
         assert_eq!(second.owner(&key("a")).unwrap(), None);
-        assert_eq!(second.claim(&key("a")).unwrap(), Claim::Granted);
+        assert_eq!(second.claim(&key("a"), false).unwrap(), Claim::Granted);
         let third = join(&directory);
         assert_eq!(third.slot(), slot);
         assert_eq!(third.connections(), 1);
@@ -349,17 +360,17 @@ mod tests {
         for record in table.layout().used() {
             record.owner.store(1, Relaxed);
         }
-        assert_eq!(table.claim(&name(1)).unwrap(), Claim::Granted);
-        assert_eq!(table.claim(&name(2)).unwrap(), Claim::Full);
+        assert_eq!(table.claim(&name(1), false).unwrap(), Claim::Granted);
+        assert_eq!(table.claim(&name(2), false).unwrap(), Claim::Full);
         table.release(&name(1)).unwrap();
-        assert_eq!(table.claim(&name(2)).unwrap(), Claim::Granted);
+        assert_eq!(table.claim(&name(2), false).unwrap(), Claim::Granted);
     }
 
     #[test]
     fn a_table_is_made_anew_only_when_nobody_uses_it() {
         let (_place, directory, master) = prepare();
         let table = join(&directory);
-        table.claim(&key("a")).unwrap();
+        table.claim(&key("a"), false).unwrap();
         drop(master);
         let master = directory.prepare(None, SIZE).unwrap();
         let other = join(&directory);

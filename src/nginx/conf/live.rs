@@ -10,11 +10,13 @@ settings! {
     LiveSettings {
         live: bool,
         meta: Meta,
+        publish_takeover: bool,
     }
 }
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(c"live", EVERYWHERE, Setter::Flag(|s| &mut s.live.live)),
+    Directive::new(c"publish_takeover", EVERYWHERE, Setter::Flag(|s| &mut s.live.publish_takeover)),
     Directive::new(c"meta", EVERYWHERE, Setter::Argument(set_meta)),
 ];
 

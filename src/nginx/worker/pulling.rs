@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::{Shared, Worker};
-use crate::live::{StreamId, StreamKey};
+use crate::live::{SessionId, StreamId, StreamKey};
 use crate::nginx::cluster::Owner;
 use crate::nginx::conf;
 use crate::nginx::connection::Connection;
@@ -22,43 +22,59 @@ enum Verdict {
     /// It is nowhere.
     Wait,
     PullFrom(Owner),
+    /// It has come to be published elsewhere, and nobody plays it here.
+    Displaced(SessionId),
 }
 
 impl Worker {
     /// Looks after the streams for which something has changed.
     pub(in crate::nginx) fn review(&mut self) {
-        let Some(cluster) = &mut self.shared.cluster else { return };
-        for stream in cluster.take_reviews() {
+        for session in self.shared.review.take_displaced() {
+            self.finalize_displaced(session);
+        }
+        for stream in self.shared.review.take() {
             match self.verdict(stream) {
                 Verdict::NoPull => self.drop_pull(stream),
                 Verdict::Good => {}
-                Verdict::Wait => self.shared.review_later(stream),
+                Verdict::Wait => self.shared.review.post_later(stream),
                 Verdict::PullFrom(owner) => self.pull(stream, owner),
+                Verdict::Displaced(session) => {
+                    self.drop_pull(stream);
+                    self.shared.displace(stream, session);
+                }
             }
         }
     }
 
+    /// Ends a session of this worker whose publisher's place another one has taken.
+    fn finalize_displaced(&mut self, session: SessionId) {
+        self.run(session.0 as usize, Peer::displace);
+    }
+
     fn verdict(&self, stream: StreamId) -> Verdict {
         let Some(channel) = self.shared.streams.channel(stream) else { return Verdict::NoPull };
-        let published_here = channel.publisher.is_some_and(|publisher| publisher != PULL);
-        if channel.players.is_empty() || published_here {
-            return Verdict::NoPull;
-        }
         let owner = self.shared.cluster.as_ref().and_then(|cluster| cluster.owner(&channel.key));
-        match (owner, self.pulls.get(&stream)) {
-            (Some(owner), Some(pull)) if pull.owner() == owner => Verdict::Good,
-            (Some(owner), _) => Verdict::PullFrom(owner),
+        let publisher = channel.publisher.filter(|&publisher| publisher != PULL);
+        match (owner, publisher, self.pulls.get(&stream)) {
+            (None, Some(_), _) => Verdict::NoPull,
+            // What another worker's publisher has taken over goes on here, if anybody plays it.
+            (Some(_), Some(publisher), _) if channel.is_unwatched() => {
+                Verdict::Displaced(publisher)
+            }
+            (_, None, _) if channel.is_unwatched() => Verdict::NoPull,
+            (Some(owner), _, Some(pull)) if pull.owner() == owner => Verdict::Good,
+            (Some(owner), ..) => Verdict::PullFrom(owner),
             // It ends by itself.
-            (None, Some(_)) => Verdict::Good,
-            (None, None) => Verdict::Wait,
+            (None, None, Some(_)) => Verdict::Good,
+            (None, None, None) => Verdict::Wait,
         }
     }
 
     fn pull(&mut self, stream: StreamId, owner: Owner) {
         let Some(pull) = self.new_pull(stream, owner) else {
-            return self.shared.review_later(stream);
+            return self.shared.review.post_later(stream);
         };
-        self.drop_pull(stream);
+        // What comes from elsewhere now goes on where the old pull was.
         self.pulls.insert(stream, pull);
     }
 
@@ -73,9 +89,7 @@ impl Worker {
     /// Ends the pull of the stream, if there is one.
     fn drop_pull(&mut self, stream: StreamId) {
         self.pulls.remove(&stream);
-        let streams = &self.shared.streams;
-        if streams.channel(stream).is_some_and(|channel| channel.publisher == Some(PULL)) {
-            self.shared.streams.unpublish(stream);
+        if self.shared.streams.unpublish(stream, PULL) {
             self.shared.fanout.mark(stream);
         }
     }
@@ -102,15 +116,15 @@ impl Worker {
         }
         self.drop_pull(stream);
         match has_come {
-            true => self.shared.review(stream),
-            false => self.shared.review_later(stream),
+            true => self.shared.review.post(stream),
+            false => self.shared.review.post_later(stream),
         }
     }
 
-    /// Another worker has a new stream.
+    /// Another worker has a new stream, or one that was this worker's.
     pub(in crate::nginx) fn on_published(&mut self, key: &StreamKey) {
         if let Some(stream) = self.shared.streams.find(key) {
-            self.shared.review(stream);
+            self.shared.review.post(stream);
         }
     }
 

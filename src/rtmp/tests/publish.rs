@@ -149,6 +149,17 @@ fn a_refusal_is_told_and_closes() {
 }
 
 #[test]
+fn a_publisher_that_is_displaced_is_told_and_closed() {
+    let mut pair = Pair::new(Role::Publish);
+    pair.run();
+    pair.session.end_publish();
+    pair.run();
+    assert!(matches!(&pair.client_events[..], [.., client::Event::Failed { code, .. }]
+        if code == "NetStream.Publish.BadName"));
+    assert!(pair.session_closed && pair.client_closed);
+}
+
+#[test]
 fn an_unknown_application_is_told_and_closes() {
     let mut pair = Pair::new(Role::Publish);
     pair.try_run(|session, _, _| {

@@ -1,4 +1,5 @@
-//! Streams to look after: whose players may lack a pull, or whose pull may lack players.
+//! What to look after at the end of the event loop's turn: streams whose players may lack a pull, or
+//! whose pull may lack players, and publishers that others have displaced.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -6,16 +7,17 @@ use std::time::Duration;
 
 use nginx_sys::{ngx_cycle, ngx_event_t};
 
-use super::super::worker::{self, Worker};
-use super::super::{event, guard};
-use crate::live::StreamId;
+use crate::live::{SessionId, StreamId};
+use crate::nginx::worker::{self, Worker};
+use crate::nginx::{event, guard};
 
 /// How often the streams whose players wait are looked for, in case that their announcement was
 /// lost.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is due now, and what is due later.
-pub(super) struct Review {
+pub(in crate::nginx) struct Review {
+    displaced: Vec<SessionId>,
     due: BTreeSet<StreamId>,
     later: BTreeSet<StreamId>,
     /// On the heap: nginx links them into its queues by address.
@@ -29,11 +31,19 @@ impl Review {
         // Who waits for a stream does not hold up a graceful exit.
         timer.set_cancelable(1);
         let posted = new_event(on_posted);
-        Self { due: BTreeSet::new(), later: BTreeSet::new(), posted, timer }
+        let displaced = Vec::new();
+        Self { displaced, due: BTreeSet::new(), later: BTreeSet::new(), posted, timer }
     }
 
-    pub(super) fn post(&mut self, stream: StreamId) {
+    pub(in crate::nginx) fn post(&mut self, stream: StreamId) {
         self.due.insert(stream);
+        // SAFETY: the event lives as long as the worker.
+        unsafe { event::post(&raw mut *self.posted) }
+    }
+
+    /// Another publisher has taken the place of the session's.
+    pub(super) fn displace(&mut self, session: SessionId) {
+        self.displaced.push(session);
         // SAFETY: the event lives as long as the worker.
         unsafe { event::post(&raw mut *self.posted) }
     }
@@ -46,6 +56,12 @@ impl Review {
         }
     }
 
+    /// The publishers that were displaced.
+    pub(super) fn take_displaced(&mut self) -> Vec<SessionId> {
+        mem::take(&mut self.displaced)
+    }
+
+    /// The streams to look after.
     pub(super) fn take(&mut self) -> Vec<StreamId> {
         mem::take(&mut self.due).into_iter().collect()
     }
@@ -83,10 +99,5 @@ unsafe extern "C" fn on_posted(_event: *mut ngx_event_t) {
 unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
     // SAFETY: nginx gives the event of the timer.
     unsafe { (*event).set_timedout(0) };
-    let ripen = |worker: &mut Worker| {
-        if let Some(cluster) = &mut worker.shared().cluster {
-            cluster.review.ripen();
-        }
-    };
-    guard(|| worker::with(ripen), || ());
+    guard(|| worker::with(|worker| worker.shared().review.ripen()), || ());
 }
