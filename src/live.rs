@@ -19,6 +19,7 @@
 
 mod continuity;
 mod frame_log;
+mod idle;
 mod metadata;
 mod player;
 mod publication;
@@ -29,6 +30,7 @@ mod stream;
 mod tests;
 
 pub use frame_log::{Bound, EntryPoint, Frame, FrameKind, FrameLog, LogLimits};
+pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
 pub use player::Player;
 pub use registry::{ApplicationId, Channel, Published, Registry, SessionId, StreamId, StreamKey};

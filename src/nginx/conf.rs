@@ -30,7 +30,7 @@ use self::listen::Listen;
 use self::live::LiveSettings;
 use super::{hls_cleanup, modules};
 use crate::access::Rules;
-use crate::live::{ApplicationId, StreamConfig};
+use crate::live::{ApplicationId, IdleLimits, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
@@ -182,6 +182,8 @@ pub(super) struct Application {
     pub(super) access: Rules,
     /// Whether the newer one of two publishers of a name gets it.
     pub(super) publish_takeover: bool,
+    /// How long a publisher may send nothing.
+    pub(super) idle: IdleLimits,
     /// Whether what is published can be played.
     pub(super) live: bool,
     pub(super) stream: Arc<StreamConfig>,
@@ -301,6 +303,7 @@ fn resolve_application(address: &str, block: &Block) -> Application {
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
+        idle: settings.live.idle_limits(),
         live: settings.live.is_on(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         hls: settings.hls.config().map(Arc::new),

@@ -18,10 +18,11 @@ use super::log::{Context, Level};
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
 use crate::access::Action;
-use crate::live::{Player, SessionId, StreamId, StreamKey};
+use crate::live::{Idle, IdleWatch, Player, SessionId, StreamId, StreamKey};
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{Event, Output, PlayRefusal, PublishRefusal, Session};
 use crate::rtmp::{self, Message};
+use crate::time::Instant;
 
 /// Bytes read from one connection before the others have their turn.
 pub(super) const READ_BUDGET: usize = 256 << 10;
@@ -54,8 +55,18 @@ pub(super) struct Peer {
 /// What the session does with a stream.
 enum Role {
     Idle,
-    Publisher { stream: StreamId },
+    Publisher { stream: StreamId, idle: IdleWatch },
     Player { stream: StreamId },
+}
+
+impl Role {
+    /// By when something has to happen.
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Publisher { idle, .. } => idle.deadline(),
+            Self::Idle | Self::Player { .. } => None,
+        }
+    }
 }
 
 /// Why a session ends.
@@ -69,6 +80,8 @@ pub(super) enum End {
     ClientClosed,
     #[error("session closed")]
     Closed,
+    #[error(transparent)]
+    Idle(#[from] Idle),
     #[error("worker process is exiting")]
     Exit,
     #[error("client sent no PROXY protocol header in time")]
@@ -213,6 +226,9 @@ impl Peer {
         if self.expects_proxy {
             return Err(End::NoProxyHeader);
         }
+        if let Role::Publisher { idle, .. } = &self.role {
+            idle.check(event::now())?;
+        }
         let handled = self.session.handle_timeout(event::now());
         self.settle(handled, shared)
     }
@@ -258,7 +274,8 @@ impl Peer {
                 Output::Event(event) => self.handle(event, shared)?,
                 Output::Close => self.closing = true,
                 Output::Timeout(at) => {
-                    let at = at.unwrap_or_else(|| event::now() + LONGEST_TIMER);
+                    let deadlines = at.into_iter().chain(self.role.deadline());
+                    let at = deadlines.min().unwrap_or_else(|| event::now() + LONGEST_TIMER);
                     self.connection.set_read_timer(at);
                     return self.flush(shared);
                 }
@@ -321,10 +338,11 @@ impl Peer {
         {
             self.connection.log(Level::Error, format_args!("no HLS: {error}"));
         }
-        self.role = Role::Publisher { stream };
+        let now = event::now();
+        self.role = Role::Publisher { stream, idle: IdleWatch::new(application.idle, now) };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
-        self.session.accept_publish(event::now())
+        self.session.accept_publish(now)
     }
 
     fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
@@ -355,9 +373,10 @@ impl Peer {
         shared.review.post(stream);
     }
 
-    fn take_media(&self, message: Message, shared: &mut Shared) {
-        let Role::Publisher { stream } = self.role else { return };
-        if let Err(error) = shared.push(self.id, stream, message) {
+    fn take_media(&mut self, message: Message, shared: &mut Shared) {
+        let Role::Publisher { stream, idle } = &mut self.role else { return };
+        idle.hear(message.kind, event::now());
+        if let Err(error) = shared.push(self.id, *stream, message) {
             self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
         }
     }
@@ -375,7 +394,7 @@ impl Peer {
     fn leave(&mut self, shared: &mut Shared) {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
-            Role::Publisher { stream } => shared.unpublish(self.id, stream),
+            Role::Publisher { stream, .. } => shared.unpublish(self.id, stream),
             Role::Player { stream } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)
                     && let Some(player) = channel.players.get(&self.id)

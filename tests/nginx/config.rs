@@ -14,7 +14,7 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 29] = [
+const DIRECTIVES: [(&str, &str, u8); 31] = [
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
     ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
@@ -37,6 +37,8 @@ const DIRECTIVES: [(&str, &str, u8); 29] = [
     ("buflen", "5s", MAIN | SERVER),
     ("live", "on", MAIN | SERVER | APPLICATION),
     ("publish_takeover", "on", MAIN | SERVER | APPLICATION),
+    ("idle_timeout", "30s", MAIN | SERVER | APPLICATION),
+    ("drop_idle_publisher", "off", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),
@@ -149,6 +151,8 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("hls_cleanup ja", flag),
         ("meta all", "must be \"on\", \"off\" or \"copy\""),
         ("timeout soon", time),
+        ("idle_timeout never", time),
+        ("drop_idle_publisher on", time),
         ("timeout -1", time),
         ("ping 5x", time),
         ("ping_timeout 1h1x", time),

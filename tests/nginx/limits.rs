@@ -156,6 +156,41 @@ fn nobody_plays_where_live_is_off() {
     second.wait_for("NetStream.Publish.BadName");
 }
 
+#[test]
+fn publishers_that_send_nothing_are_closed() {
+    let nginx = Nginx::start(
+        "application all { live on; idle_timeout 1s; }
+         application media { live on; drop_idle_publisher 1s; }
+         application forever { live on; idle_timeout off; drop_idle_publisher off; }",
+    );
+    let publish = |application: &str| {
+        let mut publisher = Peer::publish(nginx.rtmp_port(), application, "cam");
+        if application != "all" {
+            publisher.send(6, VIDEO, 1, 0, &frame());
+        }
+        publisher
+    };
+    let mut forever = publish("forever");
+    let mut unheard = Peer::publish(nginx.rtmp_port(), "media", "unheard");
+    for (application, reason) in [
+        ("all", "publisher sent nothing within idle_timeout 1s"),
+        ("media", "publisher sent no audio or video within drop_idle_publisher 1s"),
+    ] {
+        let mut publisher = publish(application);
+        publisher.wait_closed();
+        nginx.wait_log(&["[info]", reason, "\"cam\""]);
+        // The name is free.
+        Peer::publish(nginx.rtmp_port(), application, "cam");
+    }
+    // A player is no publisher.
+    let mut player = Peer::play(nginx.rtmp_port(), "all", "cam");
+    assert!(!closes_within(player.stream(), Duration::from_secs(2)));
+    for peer in [&mut forever, &mut unheard] {
+        peer.send(6, VIDEO, 1, 0, &frame());
+        assert!(!peer.is_closed());
+    }
+}
+
 /// A keyframe in more than one chunk, but in less than three.
 fn frame() -> Vec<u8> {
     [&[0x17, 1, 0, 0, 0][..], &[0x55; 195]].concat()

@@ -46,7 +46,7 @@ pub(super) enum Setter {
     Flag(Slot<bool>),
     /// A time greater than zero; a bare number is seconds.
     Time(Slot<Duration>),
-    /// A time, or 0 for off.
+    /// A time, or `off` or 0.
     TimeOrOff(Slot<Duration>),
     /// A number within bounds.
     Number(Slot<u32>, RangeInclusive<u32>),

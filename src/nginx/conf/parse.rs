@@ -22,8 +22,11 @@ pub(super) fn time(value: &ngx_str_t) -> Result<Duration, String> {
     })
 }
 
-/// A time in nginx's units, or 0.
+/// A time in nginx's units, or `off` or 0.
 pub(super) fn time_or_off(value: &ngx_str_t) -> Result<Duration, String> {
+    if value.as_bytes() == b"off" {
+        return Ok(Duration::ZERO);
+    }
     // SAFETY: ngx_parse_time only reads the string.
     let millis = unsafe { ngx_parse_time((&raw const *value).cast_mut(), 0) };
     u64::try_from(millis).map(Duration::from_millis).map_err(|_| {
