@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ngx_rtmp_module::live::{LogLimits, Meta, Player, Stream, StreamConfig};
+use ngx_rtmp_module::live::{LogLimits, Meta, Player, SendWindow, Stream, StreamConfig};
 use ngx_rtmp_module::rtmp::chunk::Framing;
 use ngx_rtmp_module::rtmp::{Message, MessageType};
 use ngx_rtmp_module::time::Instant;
@@ -51,7 +51,12 @@ struct Source {
 impl Source {
     fn new() -> Self {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
-        let config = StreamConfig { framing, meta: Meta::On, limits: LogLimits::default() };
+        let config = StreamConfig {
+            framing,
+            meta: Meta::On,
+            send_window: SendWindow::Auto,
+            limits: LogLimits::default(),
+        };
         let mut stream = Stream::new(Arc::new(config));
         stream.publish(Instant::default()).expect("the stream is new");
         let players = (0..PLAYERS).map(|_| Player::new(stream.log())).collect();

@@ -24,6 +24,7 @@ mod metadata;
 mod player;
 mod publication;
 mod registry;
+mod send_window;
 mod stream;
 
 #[cfg(test)]
@@ -34,4 +35,5 @@ pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
 pub use player::Player;
 pub use registry::{ApplicationId, Channel, Published, Registry, SessionId, StreamId, StreamKey};
+pub use send_window::{Gathering, Pace, SMALL_AUDIENCE, SendWindow, Turn};
 pub use stream::{AlreadyPublishing, Stream, StreamConfig};

@@ -1,5 +1,7 @@
 //! From a publisher's messages to frames: what they are to players, serialised once for all.
 
+use std::mem;
+
 use bytes::{Bytes, BytesMut};
 
 use super::frame_log::{FrameKind, FrameLog};
@@ -15,6 +17,10 @@ use crate::time::Instant;
 /// How many audio frames may come with no video between them before a new player of a stream that
 /// has video, but no keyframe to start from, starts with audio alone: some 3 s of AAC.
 const MAX_AUDIO_RUN: u32 = 128;
+
+/// Frames are serialised one behind the other in blocks of so many bytes, and nginx sends what lies
+/// together as one piece.
+const BLOCK: usize = 64 << 10;
 
 /// When metadata is said to be of: always the beginning. ffmpeg takes metadata with any other time
 /// for a track of subtitles.
@@ -32,6 +38,8 @@ pub(super) struct Publication {
     has_video: bool,
     /// The audio messages since the last video message.
     audio_run: u32,
+    /// Where the next frames are serialised.
+    block: BytesMut,
 }
 
 impl Publication {
@@ -45,6 +53,7 @@ impl Publication {
             video_header: None,
             has_video: false,
             audio_run: 0,
+            block: BytesMut::with_capacity(BLOCK),
         };
         publication.append_event(FrameKind::Begin, UserControl::StreamBegin(STREAM_ID), log);
         publication
@@ -118,18 +127,19 @@ impl Publication {
         (!expects_video || self.audio_run > MAX_AUDIO_RUN) && !log.starts_at_keyframe()
     }
 
-    fn append_metadata(&self, changed: Option<Bytes>, log: &mut FrameLog) {
+    fn append_metadata(&mut self, changed: Option<Bytes>, log: &mut FrameLog) {
         if let Some(payload) = changed {
             let frame = self.frame(MessageType::DataAmf0, METADATA_TIMESTAMP, payload);
             log.append(FrameKind::Header, frame);
         }
     }
 
-    fn append(&self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
-        log.append(kind, self.frame(message.kind, message.timestamp, message.payload.clone()));
+    fn append(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
+        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
+        log.append(kind, frame);
     }
 
-    fn append_entry(&self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
+    fn append_entry(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
         let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
         log.append_entry(kind, frame, self.preamble(message.timestamp));
     }
@@ -157,10 +167,12 @@ impl Publication {
         chunks.freeze()
     }
 
-    fn frame(&self, kind: MessageType, timestamp: u32, payload: Bytes) -> Bytes {
-        let mut chunks = BytesMut::new();
+    fn frame(&mut self, kind: MessageType, timestamp: u32, payload: Bytes) -> Bytes {
+        let mut chunks = mem::take(&mut self.block);
         self.encode(kind, timestamp, payload, &mut chunks);
-        chunks.freeze()
+        let frame = chunks.split().freeze();
+        self.block = chunks;
+        frame
     }
 
     fn encode(&self, kind: MessageType, timestamp: u32, payload: Bytes, chunks: &mut BytesMut) {

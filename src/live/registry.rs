@@ -1,11 +1,13 @@
 //! The live streams of one worker.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::player::Player;
+use super::send_window::SMALL_AUDIENCE;
 use super::stream::{AlreadyPublishing, Stream, StreamConfig};
 use crate::time::Instant;
 
@@ -61,9 +63,23 @@ pub struct Channel {
     pub publisher: Option<SessionId>,
     /// The sessions that play the stream, or wait for it.
     pub players: BTreeMap<SessionId, Player>,
+    /// Those of the players that pass the stream on, and must not add to its delay.
+    pub relays: BTreeSet<SessionId>,
+    /// All frames before this position have been offered to all players, or are being so.
+    offered: u64,
 }
 
 impl Channel {
+    /// Whether what is new since the last call must not wait to be sent: few play the stream, or a
+    /// keyframe came, or the publisher left.
+    pub fn take_urgency(&mut self) -> bool {
+        let log = self.stream.log();
+        let offered = mem::replace(&mut self.offered, log.end());
+        let has_keyframe =
+            log.starts_at_keyframe() && log.entry().is_some_and(|it| it.position >= offered);
+        has_keyframe || !self.stream.is_publishing() || self.players.len() <= SMALL_AUDIENCE
+    }
+
     /// Whether nobody plays the stream.
     pub fn is_unwatched(&self) -> bool {
         self.players.is_empty()
@@ -160,6 +176,7 @@ impl Registry {
     pub fn stop(&mut self, id: StreamId, session: SessionId) {
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.players.remove(&session);
+            channel.relays.remove(&session);
             self.remove_if_deserted(id);
         }
     }
@@ -178,6 +195,8 @@ impl Registry {
             stream: Stream::new(config.clone()),
             publisher: None,
             players: BTreeMap::new(),
+            relays: BTreeSet::new(),
+            offered: 0,
         });
         (id, channel)
     }
@@ -195,7 +214,7 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LogLimits, Meta};
+    use super::super::{LogLimits, Meta, SendWindow};
     use super::*;
     use crate::rtmp::chunk::Framing;
 
@@ -205,7 +224,8 @@ mod tests {
 
     fn config() -> Arc<StreamConfig> {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
-        Arc::new(StreamConfig { framing, meta: Meta::On, limits: LogLimits::default() })
+        let (meta, limits) = (Meta::On, LogLimits::default());
+        Arc::new(StreamConfig { framing, meta, send_window: SendWindow::Auto, limits })
     }
 
     fn key(application: u64, name: &str) -> StreamKey {

@@ -6,6 +6,7 @@ use super::continuity::Continuity;
 use super::frame_log::{FrameLog, LogLimits};
 use super::metadata::Meta;
 use super::publication::Publication;
+use super::send_window::SendWindow;
 use crate::rtmp::Message;
 use crate::rtmp::chunk::Framing;
 use crate::time::Instant;
@@ -17,6 +18,8 @@ pub struct StreamConfig {
     pub framing: Framing,
     /// What players get as metadata.
     pub meta: Meta,
+    /// Over which time players' frames are gathered.
+    pub send_window: SendWindow,
     /// The bounds of the frame log.
     pub limits: LogLimits,
 }
@@ -86,6 +89,11 @@ impl Stream {
         if let Some(publication) = &mut self.publication {
             publication.push(message, &mut self.log);
         }
+    }
+
+    /// How the stream is passed on.
+    pub fn config(&self) -> &StreamConfig {
+        &self.config
     }
 
     /// The frames for players.

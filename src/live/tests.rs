@@ -16,7 +16,8 @@ const CHUNK_SIZE: u32 = 60;
 
 fn stream(limits: LogLimits) -> Stream {
     let framing = Framing { chunk_size: CHUNK_SIZE, repeat_extended_timestamp: true };
-    Stream::new(Arc::new(StreamConfig { framing, meta: Meta::Copy, limits }))
+    let (meta, send_window) = (Meta::Copy, SendWindow::Auto);
+    Stream::new(Arc::new(StreamConfig { framing, meta, send_window, limits }))
 }
 
 /// A player and the client at the other end of its connection.

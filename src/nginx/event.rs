@@ -1,8 +1,10 @@
 //! nginx's events: timers, posted events, and the clock behind them.
 
+use std::mem;
+
 use nginx_sys::{
-    ngx_add_timer, ngx_current_msec, ngx_del_timer, ngx_delete_posted_event, ngx_event_t,
-    ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_timeofday,
+    ngx_add_timer, ngx_current_msec, ngx_cycle, ngx_del_timer, ngx_delete_posted_event,
+    ngx_event_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_timeofday,
 };
 
 use crate::time::{Instant, UnixMillis};
@@ -17,6 +19,16 @@ pub(super) fn now() -> Instant {
 pub(super) fn unix_now() -> UnixMillis {
     let time = ngx_timeofday();
     UnixMillis(time.sec.max(0) as u64 * 1000 + time.msec as u64)
+}
+
+/// An event of this module's own. On the heap, as nginx links events into its queues by address.
+pub(super) fn new(handler: unsafe extern "C" fn(*mut ngx_event_t)) -> Box<ngx_event_t> {
+    // SAFETY: all-zero is an event that is neither posted nor timed (ngx_pcalloc).
+    let mut event: Box<ngx_event_t> = Box::new(unsafe { mem::zeroed() });
+    event.handler = Some(handler);
+    // SAFETY: the cycle is there in a worker.
+    event.log = unsafe { (*ngx_cycle).log };
+    event
 }
 
 /// Arms or moves an event's timer.

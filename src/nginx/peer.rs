@@ -158,6 +158,11 @@ impl Peer {
     /// Begins to feed another worker with the stream `name`.
     pub(super) fn start_feed(&mut self, name: &str, shared: &mut Shared) -> Result<(), End> {
         self.watch(name, shared);
+        if let Role::Player { stream } = self.role
+            && let Some(channel) = shared.streams.channel_mut(stream)
+        {
+            channel.relays.insert(self.id);
+        }
         self.drain(shared)
     }
 

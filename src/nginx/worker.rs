@@ -1,5 +1,6 @@
 //! One worker process: its sessions, its streams, and what ends them.
 
+mod fanning_out;
 mod pulling;
 mod review;
 
@@ -101,29 +102,6 @@ impl Worker {
     pub(super) fn finalize(&mut self, id: usize, end: &End) {
         if let Some(mut peer) = self.peers.try_remove(id) {
             peer.finalize(end, &mut self.shared);
-        }
-    }
-
-    /// Sends players what their streams got since the last time.
-    pub(super) fn fan_out(&mut self) {
-        let Self { peers, shared, .. } = self;
-        let mut ended = Vec::new();
-        for id in shared.fanout.take() {
-            let Some(channel) = shared.streams.channel_mut(id) else { continue };
-            let is_publishing = channel.stream.is_publishing();
-            for (session, player) in &mut channel.players {
-                let id = session.0 as usize;
-                let Some(peer) = peers.get_mut(id) else { continue };
-                if !is_publishing {
-                    peer.on_publisher_left();
-                }
-                if let Err(end) = peer.send(Some((player, channel.stream.log()))) {
-                    ended.push((id, end));
-                }
-            }
-        }
-        for (id, end) in ended {
-            self.finalize(id, &end);
         }
     }
 

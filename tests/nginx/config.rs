@@ -14,7 +14,7 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 31] = [
+const DIRECTIVES: [(&str, &str, u8); 32] = [
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
     ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
@@ -39,6 +39,7 @@ const DIRECTIVES: [(&str, &str, u8); 31] = [
     ("publish_takeover", "on", MAIN | SERVER | APPLICATION),
     ("idle_timeout", "30s", MAIN | SERVER | APPLICATION),
     ("drop_idle_publisher", "off", MAIN | SERVER | APPLICATION),
+    ("send_window", "100", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),
@@ -143,6 +144,8 @@ fn wrong_values_are_refused_with_what_is_allowed() {
     let not_zero = "must be greater than 0";
     for (directive, allowed) in [
         ("busy yes", flag),
+        ("send_window 351", "from 0 to 350"),
+        ("send_window 1s", "from 0 to 350"),
         ("play_time_fix 1", flag),
         ("publish_time_fix true", flag),
         ("live ON", flag),

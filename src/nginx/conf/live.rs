@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::core::CoreSettings;
 use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
 use super::{Block, settings};
-use crate::live::{Bound, IdleLimits, LogLimits, Meta, StreamConfig};
+use crate::live::{Bound, IdleLimits, LogLimits, Meta, SendWindow, StreamConfig};
 
 settings! {
     /// Settings of live streams.
@@ -15,6 +15,7 @@ settings! {
         publish_takeover: bool,
         idle_timeout: Duration,
         drop_idle_publisher: Duration,
+        send_window: SendWindow,
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         EVERYWHERE,
         Setter::TimeOrOff(|s| &mut s.live.drop_idle_publisher),
     ),
+    Directive::new(c"send_window", EVERYWHERE, Setter::Argument(set_send_window)),
     Directive::new(c"meta", EVERYWHERE, Setter::Argument(set_meta)),
 ];
 
@@ -43,6 +45,31 @@ fn set_meta(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
         }
     };
     match block.settings.live.meta.replace(meta) {
+        None => Ok(()),
+        Some(_) => Err(Failure::duplicate()),
+    }
+}
+
+/// Longest `send_window`: what is gathered longer makes hardly fewer system calls.
+const MAX_SEND_WINDOW: Duration = Duration::from_millis(350);
+
+/// `send_window auto|0|TIME`; a bare number is milliseconds.
+fn set_send_window(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let text = conf.text(1)?;
+    let millis = text.strip_suffix("ms").unwrap_or(text).parse().map(Duration::from_millis);
+    let window = match (text, millis) {
+        ("auto", _) => SendWindow::Auto,
+        (_, Ok(window)) if window <= MAX_SEND_WINDOW => SendWindow::Fixed(window),
+        _ => {
+            return Err(format!(
+                "has the invalid value \"{text}\", it must be \"auto\" or a number of milliseconds \
+                 from 0 to {}",
+                MAX_SEND_WINDOW.as_millis()
+            )
+            .into());
+        }
+    };
+    match block.settings.live.send_window.replace(window) {
         None => Ok(()),
         Some(_) => Err(Failure::duplicate()),
     }
@@ -66,6 +93,7 @@ impl LiveSettings {
         StreamConfig {
             framing: core.framing(),
             meta: self.meta.unwrap_or(Meta::On),
+            send_window: self.send_window.unwrap_or_default(),
             limits: LogLimits { lag, ..limits },
         }
     }

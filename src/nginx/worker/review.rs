@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::time::Duration;
 
-use nginx_sys::{ngx_cycle, ngx_event_t};
+use nginx_sys::ngx_event_t;
 
 use crate::live::{SessionId, StreamId};
 use crate::nginx::worker::{self, Worker};
@@ -27,10 +27,10 @@ pub(in crate::nginx) struct Review {
 
 impl Review {
     pub(super) fn new() -> Self {
-        let mut timer = new_event(on_timer);
+        let mut timer = event::new(on_timer);
         // Who waits for a stream does not hold up a graceful exit.
         timer.set_cancelable(1);
-        let posted = new_event(on_posted);
+        let posted = event::new(on_posted);
         let displaced = Vec::new();
         Self { displaced, due: BTreeSet::new(), later: BTreeSet::new(), posted, timer }
     }
@@ -81,15 +81,6 @@ impl Drop for Review {
             event::cancel(&raw mut *self.posted);
         }
     }
-}
-
-fn new_event(handler: unsafe extern "C" fn(*mut ngx_event_t)) -> Box<ngx_event_t> {
-    // SAFETY: all-zero is an event that is not posted (ngx_pcalloc).
-    let mut event: Box<ngx_event_t> = Box::new(unsafe { mem::zeroed() });
-    event.handler = Some(handler);
-    // SAFETY: the cycle is there in a worker.
-    event.log = unsafe { (*ngx_cycle).log };
-    event
 }
 
 unsafe extern "C" fn on_posted(_event: *mut ngx_event_t) {
