@@ -18,6 +18,7 @@ mod proxy_protocol;
 mod pull;
 mod server;
 mod storage;
+mod tls;
 mod worker;
 
 use std::any::Any;

@@ -13,6 +13,7 @@ mod limit;
 mod listen;
 mod live;
 mod parse;
+mod tls;
 
 use std::collections::HashSet;
 use std::ffi::c_char;
@@ -28,6 +29,8 @@ use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
+use self::tls::TlsSettings;
+use super::tls::Context;
 use super::{hls_cleanup, modules};
 use crate::access::Rules;
 use crate::live::{ApplicationId, IdleLimits, StreamConfig};
@@ -38,13 +41,14 @@ pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::{Endpoint, Listener, POOL_SIZE};
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 6] = [
+static DIRECTIVES: [&[Directive]; 7] = [
     BLOCKS,
     core::DIRECTIVES,
     access::DIRECTIVES,
     limit::DIRECTIVES,
     live::DIRECTIVES,
     hls::DIRECTIVES,
+    tls::DIRECTIVES,
 ];
 
 const BLOCKS: &[Directive] = &[
@@ -99,6 +103,7 @@ struct Settings {
     access: AccessSettings,
     live: LiveSettings,
     hls: HlsSettings,
+    tls: TlsSettings,
 }
 
 impl Settings {
@@ -108,6 +113,7 @@ impl Settings {
         self.access.inherit(&parent.access);
         self.live.inherit(&parent.live);
         self.hls.inherit(&parent.hls);
+        self.tls.inherit(&parent.tls);
     }
 }
 
@@ -157,6 +163,9 @@ impl Main {
 pub(super) struct Server {
     /// The protocol's limits and timers.
     pub(super) session: Arc<SessionConfig>,
+    /// What listeners with `ssl` use.
+    pub(super) tls: Option<Context>,
+    pub(super) tls_handshake_timeout: Duration,
     /// Whether small writes are sent at once, as far as the application does not say.
     pub(super) tcp_nodelay: bool,
     /// How long a peer may take none of what we send, until it is in an application.
@@ -266,7 +275,11 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
             application.settings.inherit(&block.settings);
             application.settings.hls.register(&mut directories);
         }
-        let server = Arc::new(resolve_server(block));
+        let tls = match block.listens.iter().find(|listen| listen.is_tls()) {
+            Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
+            None => None,
+        };
+        let server = Arc::new(resolve_server(block, tls));
         servers.push(Arc::clone(&server));
         listens.extend(block.listens.drain(..).map(|listen| (listen, Arc::clone(&server))));
     }
@@ -279,11 +292,13 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
     Ok(Main { max_connections: limit::max_connections(main)?, servers })
 }
 
-fn resolve_server(block: &Block) -> Server {
+fn resolve_server(block: &Block, tls: Option<Context>) -> Server {
     let mut names = HashSet::new();
     let address = block.listens.first().map_or("", Listen::text);
     Server {
         session: Arc::new(block.settings.core.session_config()),
+        tls,
+        tls_handshake_timeout: block.settings.tls.handshake_timeout(),
         tcp_nodelay: block.settings.core.tcp_nodelay(),
         send_timeout: block.settings.core.send_timeout(),
         applications: block

@@ -19,6 +19,7 @@ use nginx_sys::{
 use super::conf::{Endpoint, Listener, POOL_SIZE};
 use super::event;
 use super::log::{self, Level};
+use super::tls;
 use crate::time::Instant;
 
 /// Most slices of one gathered send; nginx's own limit for one writev (NGX_IOVS_PREALLOCATE).
@@ -182,13 +183,36 @@ impl Connection {
             let buf = buffer.write(buffer_of(slice));
             next = link.write(ngx_chain_t { buf, next });
         }
+        if let Some(last) = buffers.get_mut(slices.len().wrapping_sub(1)) {
+            // SAFETY: written above. TLS sends what it gathers when it comes to this.
+            unsafe { last.assume_init_mut() }.set_flush(1);
+        }
         let c = self.raw();
-        let (sent_before, send_chain) = (c.sent, c.send_chain);
-        let Some(send_chain) = send_chain else { return Err(Broken) };
+        let Some(send_chain) = c.send_chain else { return Err(Broken) };
         // SAFETY: the chain and what it points to outlive the call; nginx only reads the bytes.
         let rest = unsafe { send_chain(c, next, 0) };
         // NGX_CHAIN_ERROR
-        if rest.addr() == usize::MAX { Err(Broken) } else { Ok((c.sent - sent_before) as usize) }
+        if rest.addr() == usize::MAX {
+            return Err(Broken);
+        }
+        // Not by `c.sent`, which does not count what TLS has taken and not sent yet.
+        let taken = slices.iter().zip(&buffers).map(|(slice, buffer)| {
+            // SAFETY: written above; nginx moves the position by what it takes.
+            unsafe { buffer.assume_init_ref() }.pos.addr() - slice.as_ptr().addr()
+        });
+        Ok(taken.sum())
+    }
+
+    /// Sends what TLS has taken and not sent yet. Whether nothing is left.
+    pub(super) fn flush(&mut self) -> Result<bool, Broken> {
+        let c = self.raw();
+        if !tls::has_buffered(c) {
+            return Ok(true);
+        }
+        let Some(send_chain) = c.send_chain else { return Err(Broken) };
+        // SAFETY: no chain means to send what is buffered.
+        let rest = unsafe { send_chain(c, ptr::null_mut(), 0) };
+        if rest.addr() == usize::MAX { Err(Broken) } else { Ok(!tls::has_buffered(self.raw())) }
     }
 
     /// Asks for an event when there is more to read than was read by other means than
@@ -256,6 +280,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let c = self.raw();
+        tls::shut_down(c);
         let pool = c.pool;
         // SAFETY: as ngx_stream_close_connection does; the pool holds nothing of ours.
         unsafe {

@@ -55,6 +55,11 @@ pub(super) fn rtmp_index() -> usize {
     unsafe { ngx_rtmp_module.index }
 }
 
+/// What tells this module's shared memory from that of others.
+pub(super) fn rtmp_tag() -> *mut c_void {
+    (&raw mut ngx_rtmp_module).cast()
+}
+
 /// The modules of this file, ended by null.
 #[unsafe(no_mangle)]
 static ngx_modules: Table<[*mut ngx_module_t; 3]> =

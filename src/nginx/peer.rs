@@ -16,6 +16,7 @@ use super::connection::{Broken, Connection, Received};
 use super::event;
 use super::log::{Context, Level};
 use super::proxy_protocol::{self, Header};
+use super::tls::Handshake;
 use super::worker::Shared;
 use crate::access::Action;
 use crate::live::{Idle, IdleWatch, Player, SessionId, StreamId, StreamKey};
@@ -39,8 +40,7 @@ pub(super) struct Peer {
     endpoint: Endpoint,
     /// The client's address, as the PROXY protocol tells it if it is used; none of a unix socket.
     client: Option<IpAddr>,
-    /// Whether the PROXY protocol's header is still to come.
-    expects_proxy: bool,
+    stage: Stage,
     session: Session,
     outbox: Outbox,
     /// Set by the connect that was accepted.
@@ -69,6 +69,28 @@ impl Role {
     }
 }
 
+/// What comes next on the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The PROXY protocol's header.
+    Proxy,
+    /// The TLS handshake.
+    Tls,
+    /// The rest of it.
+    Handshaking,
+    Rtmp,
+}
+
+impl Stage {
+    fn first(endpoint: &Endpoint) -> Self {
+        if endpoint.proxy_protocol { Self::Proxy } else { Self::after_proxy(endpoint) }
+    }
+
+    fn after_proxy(endpoint: &Endpoint) -> Self {
+        if endpoint.tls.is_some() { Self::Tls } else { Self::Rtmp }
+    }
+}
+
 /// Why a session ends.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
@@ -86,6 +108,10 @@ pub(super) enum End {
     Exit,
     #[error("client sent no PROXY protocol header in time")]
     NoProxyHeader,
+    #[error("client made no TLS handshake")]
+    NoTls,
+    #[error("client showed no good certificate")]
+    BadCertificate,
     #[error("client sent an invalid PROXY protocol header")]
     BadProxyHeader,
     #[error("client sent {0}")]
@@ -123,7 +149,8 @@ impl Peer {
         application: &Arc<Application>,
     ) -> Self {
         let text = "unix:".to_owned();
-        let endpoint = Endpoint { server: Arc::clone(server), text, proxy_protocol: false };
+        let endpoint =
+            Endpoint { server: Arc::clone(server), text, proxy_protocol: false, tls: None };
         let session = Session::feeding(Arc::clone(&server.session), event::now());
         let mut peer = Self::with(id, connection, "worker".to_owned(), endpoint, session);
         peer.application = Some(Arc::clone(application));
@@ -144,7 +171,7 @@ impl Peer {
             connection,
             context,
             client: None,
-            expects_proxy: endpoint.proxy_protocol,
+            stage: Stage::first(&endpoint),
             endpoint,
             session,
             outbox: Outbox::default(),
@@ -187,7 +214,8 @@ impl Peer {
             self.connection.set_nodelay()?;
         }
         self.drain(shared)?;
-        if self.connection.is_readable() {
+        // A TLS handshake has a time limit from now on.
+        if self.connection.is_readable() || self.stage == Stage::Tls {
             return self.on_readable(shared);
         }
         Ok(self.connection.wait_readable()?)
@@ -197,7 +225,7 @@ impl Peer {
         if self.connection.must_close() {
             return Err(End::Shutdown);
         }
-        if self.expects_proxy && !self.read_proxy_header()? {
+        if !self.reach_rtmp()? {
             return Ok(self.connection.wait_readable()?);
         }
         let mut left = READ_BUDGET;
@@ -228,8 +256,10 @@ impl Peer {
     }
 
     pub(super) fn on_timeout(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if self.expects_proxy {
-            return Err(End::NoProxyHeader);
+        match self.stage {
+            Stage::Proxy => return Err(End::NoProxyHeader),
+            Stage::Tls | Stage::Handshaking => return Err(End::NoTls),
+            Stage::Rtmp => {}
         }
         if let Role::Publisher { idle, .. } = &self.role {
             idle.check(event::now())?;
@@ -248,13 +278,53 @@ impl Peer {
         }
     }
 
+    /// Whether what comes before RTMP is done.
+    fn reach_rtmp(&mut self) -> Result<bool, End> {
+        if self.stage == Stage::Proxy && !self.read_proxy_header()? {
+            return Ok(false);
+        }
+        if self.stage == Stage::Tls
+            && let Some(tls) = self.endpoint.tls
+        {
+            self.connection.set_action(c"SSL handshaking");
+            let at = event::now() + self.endpoint.server.tls_handshake_timeout;
+            self.connection.set_read_timer(at);
+            self.stage = Stage::Handshaking;
+            let handshake = tls.begin(self.connection.raw());
+            self.settle_tls(handshake)?;
+        }
+        Ok(self.stage == Stage::Rtmp)
+    }
+
+    /// A TLS handshake has come to its end.
+    pub(super) fn on_tls_handshake(&mut self, shared: &mut Shared) -> Result<(), End> {
+        if let Some(tls) = self.endpoint.tls {
+            let handshake = tls.finish(self.connection.raw());
+            self.settle_tls(handshake)?;
+        }
+        self.on_readable(shared)
+    }
+
+    fn settle_tls(&mut self, handshake: Handshake) -> Result<(), End> {
+        match handshake {
+            Handshake::Done => {
+                self.stage = Stage::Rtmp;
+                self.connection.set_action(c"receiving RTMP handshake");
+            }
+            Handshake::Pending => {}
+            Handshake::Failed => return Err(End::NoTls),
+            Handshake::Unverified => return Err(End::BadCertificate),
+        }
+        Ok(())
+    }
+
     /// Whether the PROXY protocol's header has been read.
     fn read_proxy_header(&mut self) -> Result<bool, End> {
         match proxy_protocol::read(&mut self.connection) {
             Header::Again => return Ok(false),
             Header::Invalid => return Err(End::BadProxyHeader),
             Header::Client(address) => {
-                self.expects_proxy = false;
+                self.stage = Stage::after_proxy(&self.endpoint);
                 if let Some(address) = address {
                     self.client = address.parse().ok();
                     self.context.set_client(address);

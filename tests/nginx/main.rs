@@ -22,5 +22,6 @@ mod live;
 mod peers;
 mod storage;
 mod takeover;
+mod tls;
 mod wire;
 mod workers;

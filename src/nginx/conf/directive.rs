@@ -8,10 +8,10 @@ use std::ptr;
 use std::time::Duration;
 
 use nginx_sys::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
     NGX_CONF_TAKE12, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_MAIN_CONF, NGX_OK, ngx_command_t,
-    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_pool_cleanup_add, ngx_str_t,
-    ngx_uint_t,
+    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_pcalloc, ngx_pool_cleanup_add,
+    ngx_str_t, ngx_uint_t,
 };
 
 use super::{Block, Settings, parse};
@@ -54,6 +54,12 @@ pub(super) enum Setter {
     Size(Slot<usize>, RangeInclusive<usize>),
     /// A path, relative to nginx's prefix.
     Path(Slot<PathBuf>),
+    /// One word.
+    Word(Slot<ngx_str_t>),
+    /// One word, in addition to those of the block that there are.
+    Words(Slot<Vec<ngx_str_t>>),
+    /// A name and a value, in addition to those of the block that there are.
+    Pairs(Slot<Vec<(ngx_str_t, ngx_str_t)>>),
     /// One argument, of a grammar of its own.
     Argument(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One or two arguments, of a grammar of its own.
@@ -84,8 +90,11 @@ impl Directive {
             | Setter::Number(..)
             | Setter::Size(..)
             | Setter::Path(_)
+            | Setter::Word(_)
+            | Setter::Words(_)
             | Setter::Argument(_)
             | Setter::Unused(_) => NGX_CONF_TAKE1,
+            Setter::Pairs(_) => NGX_CONF_TAKE2,
             Setter::OneOrTwo(_) => NGX_CONF_TAKE12,
             Setter::Arguments(_) => NGX_CONF_1MORE,
             Setter::Block(_) => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
@@ -112,6 +121,15 @@ impl Directive {
             Setter::Path(slot) => {
                 let path = conf.path(1)?;
                 conf.fill(slot(settings), |_| Ok(path))
+            }
+            Setter::Word(slot) => conf.fill(slot(settings), |word| Ok(*word)),
+            Setter::Words(slot) => {
+                slot(settings).get_or_insert_default().push(conf.args()[1]);
+                Ok(())
+            }
+            Setter::Pairs(slot) => {
+                slot(settings).get_or_insert_default().push((conf.args()[1], conf.args()[2]));
+                Ok(())
             }
             Setter::Unused(reason) => {
                 conf.warn(format_args!(
@@ -256,6 +274,18 @@ impl Conf {
             (*cleanup).handler = Some(drop_box::<T>);
         }
         kept
+    }
+
+    /// The text in the configuration's memory, ended by zero.
+    pub(super) fn copy(&mut self, text: &str) -> Result<ngx_str_t, Failure> {
+        // SAFETY: a configuration has a pool.
+        let data = unsafe { ngx_pcalloc(self.0.pool, text.len() + 1) }.cast::<u8>();
+        if data.is_null() {
+            return Err("is out of memory".to_owned().into());
+        }
+        // SAFETY: there is room for the text.
+        unsafe { data.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
+        Ok(ngx_str_t { len: text.len(), data })
     }
 
     /// Asks nginx for its default thread pool.

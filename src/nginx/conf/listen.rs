@@ -12,6 +12,7 @@ use nginx_sys::{
 
 use super::directive::{Conf, Failure};
 use super::{Block, Server};
+use crate::nginx::tls::Context;
 use crate::nginx::{connection, server};
 
 /// RTMP's registered port.
@@ -39,6 +40,7 @@ struct Options {
     ipv6only: Option<bool>,
     keepalive: Option<KeepAlive>,
     proxy_protocol: bool,
+    ssl: bool,
     /// A socket for each worker, among which the system spreads connections.
     reuseport: bool,
     /// Accepts when there is something to read.
@@ -115,6 +117,7 @@ impl Options {
         match parameter.split_once('=').unwrap_or((parameter, "")) {
             ("bind", "") => self.bind = true,
             ("proxy_protocol", "") => self.proxy_protocol = true,
+            ("ssl", "") => self.ssl = true,
             ("reuseport", "") => (self.bind, self.reuseport) = (true, true),
             ("deferred", "") => (self.bind, self.deferred) = (true, true),
             ("backlog", value) => {
@@ -146,7 +149,7 @@ impl Options {
 }
 
 const PARAMETERS: &str = "bind, ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], \
-     proxy_protocol, reuseport, deferred, backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
+     proxy_protocol, ssl, reuseport, deferred, backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
 
 fn positive(parameter: &str, value: &str) -> Result<i32, Failure> {
     value.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
@@ -221,6 +224,8 @@ pub(in crate::nginx) struct Endpoint {
     pub(in crate::nginx) server: Arc<Server>,
     pub(in crate::nginx) text: String,
     pub(in crate::nginx) proxy_protocol: bool,
+    /// What TLS needs, where it is used.
+    pub(in crate::nginx) tls: Option<Context>,
 }
 
 impl Listener {
@@ -281,11 +286,22 @@ impl Listen {
         &self.text
     }
 
+    /// Where the directive stands.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether TLS is used.
+    pub(super) fn is_tls(&self) -> bool {
+        self.options.ssl
+    }
+
     fn endpoint(&self, server: &Arc<Server>) -> Endpoint {
         Endpoint {
             server: Arc::clone(server),
             text: self.text.clone(),
             proxy_protocol: self.options.proxy_protocol,
+            tls: server.tls.filter(|_| self.is_tls()),
         }
     }
 

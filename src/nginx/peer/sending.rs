@@ -38,7 +38,8 @@ impl Peer {
         while self.connection.is_writable() {
             let player = player.as_mut().map(|(player, log)| (&mut **player, *log));
             match self.send_batch(player)? {
-                Batch::Empty => return self.all_sent(),
+                Batch::Empty if self.connection.flush()? => return self.all_sent(),
+                Batch::Empty => {}
                 Batch::Sent { any } => progress |= any,
             }
         }

@@ -1,0 +1,129 @@
+//! RTMPS: TLS under RTMP, by nginx's own OpenSSL code.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use nginx_sys::{
+    NGX_AGAIN, NGX_OK, NGX_SSL_BUFFER, NGX_SSL_BUFFERED, SSL_get_verify_result,
+    SSL_get1_peer_certificate, X509_free, ngx_connection_t, ngx_int_t, ngx_ssl_create_connection,
+    ngx_ssl_handshake, ngx_ssl_shutdown, ngx_ssl_t, ngx_uint_t,
+};
+
+use super::server;
+
+/// The TLS settings of a server, in the pool of its cycle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    ssl: NonNull<ngx_ssl_t>,
+    verify: Verify,
+}
+
+// SAFETY: only used in the process's one thread for events, and read there.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+/// Whether clients have to show a certificate (`ssl_verify_client`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Verify {
+    #[default]
+    Off,
+    /// A certificate that is shown must be good.
+    Optional,
+    /// A good certificate must be shown.
+    Required,
+}
+
+/// How far a handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handshake {
+    Done,
+    /// It goes on by itself; the event handler of reading is called when it is done or failed.
+    Pending,
+    /// nginx has logged why.
+    Failed,
+    /// The client's certificate is bad or missing.
+    Unverified,
+}
+
+impl Context {
+    /// # Safety
+    ///
+    /// `ssl` lives as long as the sessions that use the context.
+    pub(super) unsafe fn new(ssl: NonNull<ngx_ssl_t>, verify: Verify) -> Self {
+        Self { ssl, verify }
+    }
+
+    /// Begins the handshake on an accepted connection.
+    pub(super) fn begin(self, c: &mut ngx_connection_t) -> Handshake {
+        // What is gathered becomes one record, not one for each frame.
+        let flags = NGX_SSL_BUFFER as ngx_uint_t;
+        // SAFETY: the context outlives the connection, which is open.
+        if unsafe { ngx_ssl_create_connection(self.ssl.as_ptr(), c, flags) } != NGX_OK as ngx_int_t
+        {
+            return Handshake::Failed;
+        }
+        // SAFETY: as above.
+        match unsafe { ngx_ssl_handshake(c) } {
+            code if code == NGX_OK as ngx_int_t => self.verify(c),
+            code if code == NGX_AGAIN as ngx_int_t => {
+                // SAFETY: the call before made it.
+                unsafe { (*c.ssl).handler = Some(server::on_tls_handshake) };
+                Handshake::Pending
+            }
+            _ => Handshake::Failed,
+        }
+    }
+
+    /// How a handshake that was pending has ended.
+    pub(super) fn finish(self, c: &mut ngx_connection_t) -> Handshake {
+        // SAFETY: null or the connection's own.
+        match unsafe { c.ssl.as_ref() } {
+            Some(ssl) if ssl.handshaked() != 0 => self.verify(c),
+            _ => Handshake::Failed,
+        }
+    }
+
+    fn verify(self, c: &ngx_connection_t) -> Handshake {
+        if self.verify == Verify::Off {
+            return Handshake::Done;
+        }
+        // SAFETY: the handshake is done, so there is a session; what is got is given back.
+        let (result, has_certificate) = unsafe {
+            let session = (*c.ssl).connection;
+            let certificate = SSL_get1_peer_certificate(session);
+            if !certificate.is_null() {
+                X509_free(certificate);
+            }
+            (SSL_get_verify_result(session), !certificate.is_null())
+        };
+        let is_missing = self.verify == Verify::Required && !has_certificate;
+        // X509_V_OK
+        if result == 0 && !is_missing { Handshake::Done } else { Handshake::Unverified }
+    }
+}
+
+/// Whether TLS holds something back that is still to be sent.
+pub(super) fn has_buffered(c: &ngx_connection_t) -> bool {
+    !c.ssl.is_null() && c.buffered() & NGX_SSL_BUFFERED != 0
+}
+
+/// Tells the peer that nothing more comes, as far as that needs no waiting, and frees the session.
+pub(super) fn shut_down(c: &mut ngx_connection_t) {
+    // SAFETY: null or the connection's own.
+    unsafe {
+        let Some(ssl) = c.ssl.as_mut() else { return };
+        ssl.set_no_wait_shutdown(1);
+        if ngx_ssl_shutdown(c) == NGX_AGAIN as ngx_int_t {
+            // The peer does not read, so it is not told.
+            c.set_timedout(1);
+            ngx_ssl_shutdown(c);
+        }
+    }
+}
+
+/// The cleanup of a context, for its cycle's pool.
+pub(super) unsafe extern "C" fn clean_up(ssl: *mut c_void) {
+    // SAFETY: the pool gives what was registered with it.
+    unsafe { nginx_sys::ngx_ssl_cleanup_ctx(ssl) }
+}

@@ -1,0 +1,147 @@
+//! RTMPS: `listen ... ssl`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Output;
+
+use crate::support::media::{Clip, assert_unbroken};
+use crate::support::nginx::{Conf, Nginx, test_conf};
+use crate::support::player::Player;
+use crate::support::process::{command, run};
+use crate::support::publisher::Publisher;
+use crate::support::raw::{closes_within, dial};
+use crate::support::{PATIENCE, wait_for};
+
+const LIVE: &str = "application live { live on; }";
+
+/// Makes a certificate and its key once, for all tests of this run.
+fn certificate() -> (String, String) {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let pid = std::process::id();
+    static MADE: std::sync::Once = std::sync::Once::new();
+    let [certificate, key] = ["crt", "key"].map(|kind| {
+        directory.join(format!("tls-{pid}.{kind}")).to_str().expect("UTF-8").to_owned()
+    });
+    MADE.call_once(|| {
+        let mut openssl = command("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
+        openssl.args(["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]);
+        run(&mut openssl);
+    });
+    (certificate, key)
+}
+
+/// A configuration that listens with TLS, with more directives.
+fn tls(more: &str) -> Conf {
+    let (certificate, key) = certificate();
+    Conf {
+        listen: "listen @rtmp@ ssl;".into(),
+        rtmp: format!("ssl_certificate {certificate}; ssl_certificate_key {key}; {more}"),
+        ..Conf::server(LIVE)
+    }
+}
+
+fn rtmps(nginx: &Nginx) -> String {
+    nginx.live("cam").replace("rtmp://", "rtmps://")
+}
+
+/// What `openssl s_client` says of a handshake.
+fn handshake(nginx: &Nginx, options: &[&str]) -> Output {
+    let mut openssl = command("openssl");
+    let address = format!("127.0.0.1:{}", nginx.rtmp_port());
+    openssl.args(["s_client", "-connect", &address]).args(options);
+    openssl.output().expect("openssl to run")
+}
+
+#[test]
+fn ffmpeg_publishes_and_plays_over_tls() {
+    let (nginx, clip) = (Nginx::start_conf(&tls("")), Clip::plain());
+    let player = Player::start(&rtmps(&nginx));
+    Publisher::once(clip, &rtmps(&nginx)).finish();
+    assert_eq!(player.wait_all(&clip.frames), clip.frames);
+}
+
+#[test]
+fn frames_larger_than_a_record_arrive_whole() {
+    // ffmpeg may close with an acknowledgement unread, which costs its last frames.
+    let more = "send_window 350; ack_window 1000000000;";
+    let listen = "listen @rtmp@; listen 127.0.0.2:@port@ ssl;".into();
+    let (nginx, clip) = (Nginx::start_conf(&Conf { listen, ..tls(more) }), Clip::large());
+    let url = nginx.live("cam").replace("rtmp://127.0.0.1", "rtmps://127.0.0.2");
+    let players = [(); 10].map(|()| Player::start(&url));
+    Publisher::once(clip, &nginx.live("cam")).finish();
+    for player in players {
+        assert_eq!(player.wait_video(clip.frames.video.len()).video, clip.frames.video);
+    }
+}
+
+#[test]
+fn plain_and_tls_share_a_server_and_workers() {
+    let conf = Conf {
+        listen: "listen @rtmp@ ssl; listen unix:@prefix@/plain.sock;".into(),
+        workers: 3,
+        ..tls("ssl_session_cache shared:RTMP:1m; ssl_session_timeout 1m; ssl_protocols TLSv1.2;")
+    };
+    let (nginx, clip) = (Nginx::start_conf(&conf), Clip::plain());
+    let _publisher = Publisher::endless(clip, &rtmps(&nginx));
+    for _ in 0..4 {
+        let player = Player::start(&rtmps(&nginx));
+        assert_unbroken(&player.wait_video(20).video, &clip.frames.video);
+    }
+}
+
+#[test]
+fn who_makes_no_handshake_is_closed() {
+    let nginx = Nginx::start_conf(&tls("ssl_handshake_timeout 1s;"));
+    let mut plain = dial(nginx.rtmp_port());
+    plain.write_all(&crate::support::raw::hello()).unwrap();
+    assert!(closes_within(&mut plain, PATIENCE));
+    let mut silent = dial(nginx.rtmp_port());
+    assert!(closes_within(&mut silent, PATIENCE));
+    let reason = "client made no TLS handshake";
+    nginx.wait_log(&["[info]", reason, "SSL handshaking", "client: 127.0.0.1"]);
+    wait_for("both in the log", || (nginx.log().matches(reason).count() >= 2).then_some(()));
+}
+
+#[test]
+fn protocols_and_ciphers_are_those_that_are_set() {
+    let nginx =
+        Nginx::start_conf(&tls("ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;
+         ssl_prefer_server_ciphers on; ssl_ecdh_curve prime256v1; ssl_session_tickets off;"));
+    let text = String::from_utf8_lossy(&handshake(&nginx, &["-brief"]).stderr).into_owned();
+    assert!(text.contains("TLSv1.2") && text.contains("ECDHE-RSA-AES128-GCM-SHA256"), "{text}");
+    assert!(!handshake(&nginx, &["-tls1_3"]).status.success());
+}
+
+#[test]
+fn clients_may_have_to_show_a_certificate() {
+    let (certificate, key) = certificate();
+    let more = format!("ssl_verify_client on; ssl_client_certificate {certificate};");
+    let nginx = Nginx::start_conf(&tls(&more));
+    handshake(&nginx, &["-tls1_2"]);
+    nginx.wait_log(&["[info]", "client showed no good certificate"]);
+    let before = nginx.log().matches("no good certificate").count();
+    let shown = handshake(&nginx, &["-tls1_2", "-cert", &certificate, "-key", &key]);
+    assert!(shown.status.success());
+    nginx.wait_log(&["client closed connection", "receiving RTMP handshake"]);
+    assert_eq!(nginx.log().matches("no good certificate").count(), before);
+}
+
+#[test]
+fn what_cannot_work_is_refused() {
+    let (certificate, key) = certificate();
+    let pair = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+    for (text, reason) in [
+        ("listen 1 ssl;".to_owned(), "needs \"ssl_certificate\""),
+        (format!("listen 1 ssl; ssl_certificate {certificate};"), "needs \"ssl_certificate_key\""),
+        (format!("listen 1 ssl; {pair} ssl_verify_client on;"), "needs \"ssl_client_certificate\""),
+        (format!("{pair} ssl_protocols SSLv9;"), "must be some of TLSv1"),
+        (format!("{pair} ssl_session_cache shared:a;"), "must be \"off\", \"none\""),
+        (format!("{pair} ssl_session_cache shared:a:1k;"), "at least 32k"),
+        (format!("{pair} ssl_verify_client maybe;"), "must be \"on\", \"off\""),
+        ("listen 1 ssl; ssl_certificate a; ssl_certificate_key b;".to_owned(), "cannot load"),
+    ] {
+        let verdict = test_conf(&format!("events {{}}\nrtmp {{ server {{ {text} }} }}"));
+        assert!(!verdict.accepted && verdict.text.contains(reason), "{text}: {}", verdict.text);
+    }
+}
