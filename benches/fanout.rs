@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ngx_rtmp_module::live::{LogLimits, Meta, Player, SendWindow, Stream, StreamConfig};
+use ngx_rtmp_module::live::{Player, Stream, StreamConfig};
 use ngx_rtmp_module::rtmp::chunk::Framing;
 use ngx_rtmp_module::rtmp::{Message, MessageType};
 use ngx_rtmp_module::time::Instant;
@@ -51,13 +51,7 @@ struct Source {
 impl Source {
     fn new() -> Self {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
-        let config = StreamConfig {
-            framing,
-            meta: Meta::On,
-            send_window: SendWindow::Auto,
-            limits: LogLimits::default(),
-        };
-        let mut stream = Stream::new(Arc::new(config));
+        let mut stream = Stream::new(Arc::new(StreamConfig::new(framing)));
         stream.publish(Instant::default()).expect("the stream is new");
         let players = (0..PLAYERS).map(|_| Player::new(stream.log())).collect();
         Self { stream, players, pictures: 0 }
@@ -67,7 +61,7 @@ impl Source {
     fn turn(&mut self, messages: u32, taken: usize) {
         for _ in 0..messages {
             let picture = self.next_picture();
-            self.stream.push(&picture);
+            self.stream.push(Instant::default(), &picture);
         }
         let log = self.stream.log();
         for player in &mut self.players {

@@ -30,7 +30,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use frame_log::{Bound, EntryPoint, Frame, FrameKind, FrameLog, LogLimits};
+pub use frame_log::{EntryPoint, Frame, FrameKind, FrameLog, GopLimits, LagLimits, LogLimits};
 pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
 pub use player::Player;

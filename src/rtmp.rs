@@ -23,4 +23,5 @@ mod tests;
 pub use error::{Error, Limit, PeerMisbehaved, Unsupported};
 pub use feed::Feed;
 pub use message::{Message, MessageType};
+pub use reply::play_status;
 pub use session::Session;

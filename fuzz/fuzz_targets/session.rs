@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use ngx_rtmp_module::live::{LogLimits, Meta, Stream, StreamConfig};
+use ngx_rtmp_module::live::{Stream, StreamConfig};
 use ngx_rtmp_module::media::Demuxer;
 use ngx_rtmp_module::package::{Hls, HlsConfig};
 use ngx_rtmp_module::rtmp::chunk::Framing;
@@ -49,7 +49,6 @@ struct Application {
 impl Application {
     fn new() -> Self {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
-        let limits = LogLimits::default();
         let hls = HlsConfig {
             path: "/".into(),
             fragment: Duration::from_secs(1),
@@ -58,7 +57,7 @@ impl Application {
             nested: false,
         };
         Self {
-            stream: Stream::new(Arc::new(StreamConfig { framing, meta: Meta::On, limits })),
+            stream: Stream::new(Arc::new(StreamConfig::new(framing))),
             demuxer: Demuxer::default(),
             hls: Hls::new(&hls, "stream", UnixMillis(0)).expect("the name is safe"),
             closed: false,
@@ -97,7 +96,7 @@ impl Application {
     }
 
     fn package(&mut self, message: &Message, now: Instant) {
-        self.stream.push(message);
+        self.stream.push(now, message);
         if let Ok(Some(event)) = self.demuxer.push(message) {
             self.hls.push(event, UnixMillis(now.as_millis()));
             while self.hls.poll_op().is_some() {}

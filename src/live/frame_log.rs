@@ -1,8 +1,11 @@
 //! The frame log: the recent messages of one stream, each serialised once for all its players.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::time::Instant;
 
 /// The recent frames of a live stream, in the order in which its publisher sent them.
 ///
@@ -11,7 +14,7 @@ use bytes::Bytes;
 ///
 /// - the frames since the entry point, where a new player starts: the newest keyframe. A group of
 ///   pictures that outgrows [`LogLimits::gop`] loses its entry point, and new players wait for the
-///   next keyframe;
+///   next keyframe. Without a limit for them groups are not kept, and all new players wait;
 /// - the newest frames within [`LogLimits::lag`], for players that are behind.
 ///
 /// Its memory is the larger of the two bounds and one message, for whatever number of players.
@@ -26,6 +29,25 @@ pub struct FrameLog {
     /// The position after the newest header, 0 if the publisher has sent none.
     headers_end: u64,
     entry: Option<EntryPoint>,
+    /// What there is of each kind from the entry point on.
+    group: Group,
+    edge: Option<EntryPoint>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    video: usize,
+    audio: usize,
+}
+
+impl Group {
+    fn count(&mut self, kind: FrameKind) {
+        match kind {
+            FrameKind::Audio => self.audio += 1,
+            FrameKind::Keyframe | FrameKind::Inter => self.video += 1,
+            FrameKind::Begin | FrameKind::Dry | FrameKind::Header | FrameKind::Data => {}
+        }
+    }
 }
 
 impl FrameLog {
@@ -38,14 +60,17 @@ impl FrameLog {
             appended_bytes: 0,
             headers_end: 0,
             entry: None,
+            group: Group::default(),
+            edge: None,
         }
     }
 
-    /// Appends a frame, and drops the oldest ones that nobody may need any more.
-    pub fn append(&mut self, kind: FrameKind, bytes: Bytes) {
+    /// Appends a frame that came at `now`, and drops the oldest ones that nobody may need any more.
+    pub fn append(&mut self, now: Instant, kind: FrameKind, bytes: Bytes) {
         let offset = self.appended_bytes;
         self.appended_bytes += bytes.len() as u64;
-        self.frames.push_back(Frame { bytes, kind, offset });
+        self.frames.push_back(Frame { bytes, kind, offset, came: now });
+        self.group.count(kind);
         if kind == FrameKind::Header {
             self.headers_end = self.end();
         }
@@ -54,20 +79,49 @@ impl FrameLog {
 
     /// Appends a frame from which new players start, after they got `preamble`: the metadata and
     /// sequence headers in force, serialised; empty if there are none.
-    pub fn append_entry(&mut self, kind: FrameKind, bytes: Bytes, preamble: Bytes) {
-        self.entry =
-            Some(EntryPoint { position: self.end(), preamble, headers_end: self.headers_end });
-        self.append(kind, bytes);
+    pub fn append_entry(&mut self, now: Instant, kind: FrameKind, bytes: Bytes, preamble: Bytes) {
+        self.entry = Some(self.next_entry(preamble));
+        self.edge = None;
+        self.group = Group::default();
+        self.append(now, kind, bytes);
     }
 
-    /// Forgets entry point and headers, so that the next publisher's players do not start from
+    /// Appends a frame from which new players start that find no keyframe; they get `preamble`
+    /// before it.
+    pub fn append_edge(&mut self, now: Instant, kind: FrameKind, bytes: Bytes, preamble: Bytes) {
+        self.edge = Some(self.next_entry(preamble));
+        self.append(now, kind, bytes);
+    }
+
+    fn next_entry(&self, preamble: Bytes) -> EntryPoint {
+        EntryPoint { position: self.end(), preamble, headers_end: self.headers_end }
+    }
+
+    /// Forgets where to start, and headers, so that the next publisher's players do not start from
     /// this one's. The frames stay for the players that have not got them yet.
     pub fn forget_entry(&mut self) {
         self.entry = None;
+        self.edge = None;
         self.headers_end = 0;
     }
 
-    /// Where a new player starts.
+    /// Where a player starts that waits at `position`, or has passed it waiting.
+    pub fn entry_for(&self, position: u64) -> Option<&EntryPoint> {
+        let is_kept = self.limits.gop.is_some();
+        let starts = |entry: &&EntryPoint| match is_kept {
+            true => entry.position <= position,
+            // What was before the player came is not repeated for it.
+            false => entry.position == position,
+        };
+        self.entry.as_ref().filter(starts)
+    }
+
+    /// The newest frame, if players may start from there without a keyframe.
+    pub fn edge(&self) -> Option<&EntryPoint> {
+        self.edge.as_ref()
+    }
+
+    /// The newest keyframe from which a player may start, or sound where there are no pictures.
     pub fn entry(&self) -> Option<&EntryPoint> {
         self.entry.as_ref()
     }
@@ -99,25 +153,43 @@ impl FrameLog {
     /// Whether a player that lacks all frames from `position` on is further behind than
     /// [`LogLimits::lag`].
     pub fn is_behind(&self, position: u64) -> bool {
-        position < self.start || self.exceeds(position, self.limits.lag)
+        position < self.start || self.frame(position).is_some_and(|it| self.lags(position, it))
     }
 
-    /// Whether the frames from `position` on are more than `bound`.
-    fn exceeds(&self, position: u64, bound: Bound) -> bool {
-        self.frame(position).is_some_and(|frame| {
-            self.end() - position > bound.frames as u64
-                || self.appended_bytes - frame.offset > bound.bytes as u64
+    fn lags(&self, position: u64, frame: &Frame) -> bool {
+        let LagLimits { frames, bytes, age } = self.limits.lag;
+        let newest = self.frames.back().map_or(frame.came, |newest| newest.came);
+        self.end() - position > frames as u64
+            || self.appended_bytes - frame.offset > bytes as u64
+            || (!age.is_zero() && newest.saturating_since(frame.came) > age)
+    }
+
+    /// Whether the group of pictures that begins at `entry` is too large to be kept.
+    fn outgrows(&self, entry: &EntryPoint, limits: GopLimits) -> bool {
+        self.frame(entry.position).is_none_or(|frame| {
+            self.end() - entry.position > limits.frames as u64
+                || self.group.video > limits.video
+                || self.group.audio > limits.audio
+                || self.appended_bytes - frame.offset > limits.bytes as u64
         })
     }
 
     fn evict(&mut self) {
-        if self.entry.as_ref().is_some_and(|entry| self.exceeds(entry.position, self.limits.gop)) {
-            self.entry = None;
-        }
-        let needed = self.entry.as_ref().map_or_else(|| self.end() - 1, |entry| entry.position);
-        while self.start < needed && self.exceeds(self.start, self.limits.lag) {
+        let newest = self.end() - 1;
+        let needed = match (&self.entry, self.limits.gop) {
+            (Some(entry), Some(limits)) if !self.outgrows(entry, limits) => entry.position,
+            (Some(_), Some(_)) => {
+                self.entry = None;
+                newest
+            }
+            (Some(_), None) | (None, _) => newest,
+        };
+        while self.start < needed && self.is_behind(self.start) {
             self.frames.pop_front();
             self.start += 1;
+        }
+        if self.entry.as_ref().is_some_and(|entry| entry.position < self.start) {
+            self.entry = None;
         }
     }
 }
@@ -131,6 +203,7 @@ pub struct Frame {
     pub kind: FrameKind,
     /// The bytes of all frames before this one.
     offset: u64,
+    came: Instant,
 }
 
 /// What a frame is to a player.
@@ -169,41 +242,72 @@ pub struct EntryPoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// How far a player may lag behind the newest frame before it skips to the newest keyframe.
-    pub lag: Bound,
-    /// The longest group of pictures that is kept whole for new players to start from.
-    pub gop: Bound,
+    pub lag: LagLimits,
+    /// The longest group of pictures that is kept whole for new players to start from: the
+    /// directive `gop_cache`; without it none is.
+    pub gop: Option<GopLimits>,
 }
 
 impl Default for LogLimits {
     fn default() -> Self {
         Self {
-            lag: Bound { frames: 256, bytes: 8 << 20 },
-            gop: Bound { frames: 4096, bytes: 32 << 20 },
+            lag: LagLimits { frames: 256, bytes: 8 << 20, age: Duration::from_secs(10) },
+            gop: Some(GopLimits::default()),
         }
     }
 }
 
-/// A number of frames that is limited in two ways, whichever is reached first.
+/// How far a player may lag behind; whichever is reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// The most frames.
+pub struct LagLimits {
+    /// The most frames: the directive `out_queue`.
     pub frames: usize,
     /// The most bytes, as serialised.
     pub bytes: usize,
+    /// How long before the newest frame its next one came, zero for no limit: the directive
+    /// `max_lag`.
+    pub age: Duration,
+}
+
+/// How large a group of pictures may be, with the sound and data in it; whichever is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GopLimits {
+    /// The most frames: the directive `gop_max_frame_count`.
+    pub frames: usize,
+    /// The most video frames: the directive `gop_max_video_count`.
+    pub video: usize,
+    /// The most audio frames: the directive `gop_max_audio_count`.
+    pub audio: usize,
+    /// The most bytes, as serialised: the directive `gop_max_size`.
+    pub bytes: usize,
+}
+
+impl Default for GopLimits {
+    fn default() -> Self {
+        Self { frames: 4096, video: 2048, audio: 2048, bytes: 32 << 20 }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: LogLimits =
-        LogLimits { lag: Bound { frames: 4, bytes: 1000 }, gop: Bound { frames: 8, bytes: 2000 } };
+    const NOW: Instant = Instant::from_millis(0);
+    const GOP: GopLimits = GopLimits { frames: 8, video: 100, audio: 100, bytes: 2000 };
+    const LIMITS: LogLimits = LogLimits {
+        lag: LagLimits { frames: 4, bytes: 1000, age: Duration::from_secs(1) },
+        gop: Some(GOP),
+    };
 
     fn append(log: &mut FrameLog, kind: FrameKind, length: usize) {
+        append_at(log, NOW, kind, length);
+    }
+
+    fn append_at(log: &mut FrameLog, now: Instant, kind: FrameKind, length: usize) {
         let bytes = Bytes::from(vec![0; length]);
         match kind {
-            FrameKind::Keyframe => log.append_entry(kind, bytes, Bytes::new()),
-            _ => log.append(kind, bytes),
+            FrameKind::Keyframe => log.append_entry(now, kind, bytes, Bytes::new()),
+            _ => log.append(now, kind, bytes),
         }
     }
 
@@ -239,6 +343,40 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_counted_by_kind() {
+        for (kind, gop) in [
+            (FrameKind::Inter, GopLimits { video: 3, ..GOP }),
+            (FrameKind::Audio, GopLimits { audio: 2, ..GOP }),
+        ] {
+            let mut log = FrameLog::new(LogLimits { gop: Some(gop), ..LIMITS });
+            for _ in 0..2 {
+                append(&mut log, FrameKind::Keyframe, 10);
+                append(&mut log, FrameKind::Data, 10);
+                for _ in 0..2 {
+                    append(&mut log, kind, 10);
+                }
+                assert!(log.entry().is_some());
+            }
+            append(&mut log, kind, 10);
+            assert!(log.entry().is_none());
+        }
+    }
+
+    #[test]
+    fn groups_are_not_kept_without_a_limit() {
+        let mut log = FrameLog::new(LogLimits { gop: None, ..LIMITS });
+        append(&mut log, FrameKind::Keyframe, 10);
+        for _ in 0..3 {
+            append(&mut log, FrameKind::Inter, 10);
+        }
+        assert_eq!(log.entry().unwrap().position, 0, "for those that lag");
+        assert!(log.entry_for(0).is_some() && log.entry_for(1).is_none());
+        append(&mut log, FrameKind::Inter, 10);
+        assert_eq!((log.start(), log.end()), (1, 5));
+        assert!(log.entry().is_none());
+    }
+
+    #[test]
     fn the_newest_frame_is_kept_whatever_its_size() {
         let mut log = FrameLog::new(LIMITS);
         append(&mut log, FrameKind::Inter, 10);
@@ -246,6 +384,20 @@ mod tests {
         assert_eq!((log.start(), log.end()), (1, 2));
         assert_eq!(log.frame(1).unwrap().bytes.len(), 5000);
         assert!(log.frame(0).is_none() && log.frame(2).is_none());
+    }
+
+    #[test]
+    fn behind_is_counted_in_time() {
+        for (age, start) in [(Duration::from_secs(1), 2), (Duration::ZERO, 0)] {
+            let lag = LagLimits { age, ..LIMITS.lag };
+            let mut log = FrameLog::new(LogLimits { lag, ..LIMITS });
+            for millis in [0, 400, 600] {
+                append_at(&mut log, Instant::from_millis(millis), FrameKind::Inter, 10);
+            }
+            append_at(&mut log, Instant::from_millis(1401), FrameKind::Keyframe, 10);
+            assert_eq!(log.start(), start, "of what is older than the bound, nothing is kept");
+            assert!(!log.is_behind(2));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::iter;
 
 use bytes::{Buf, Bytes};
 
-use super::frame_log::{FrameKind, FrameLog};
+use super::frame_log::{EntryPoint, FrameKind, FrameLog};
 
 /// One player of a live stream: its position in the stream's [`FrameLog`], and the rest of a frame
 /// that its connection took only in part.
@@ -151,15 +151,11 @@ impl Cursor {
         }
         self.catch_up(log);
         loop {
-            if let State::Waiting { known, .. } = self.state
-                && let Some(entry) = log.entry().filter(|entry| entry.position <= self.next)
+            if let State::Waiting { known, lagged } = self.state
+                && let Some(entry) = self.start(log, lagged)
+                && entry.headers_end > known
             {
-                self.next = entry.position;
-                self.state = State::Playing;
-                self.needs_keyframe = true;
-                if entry.headers_end > known {
-                    return Some(&entry.preamble);
-                }
+                return Some(&entry.preamble);
             }
             let frame = log.frame(self.next)?;
             self.next += 1;
@@ -167,6 +163,19 @@ impl Cursor {
                 return Some(&frame.bytes);
             }
         }
+    }
+
+    /// Starts, if there is something to start from.
+    fn start<'a>(&mut self, log: &'a FrameLog, lagged: bool) -> Option<&'a EntryPoint> {
+        let at_edge = || log.edge().filter(|edge| edge.position <= self.next && !lagged);
+        let (entry, needs_keyframe) = match log.entry_for(self.next) {
+            Some(entry) => (entry, true),
+            None => (at_edge()?, false),
+        };
+        self.next = entry.position;
+        self.state = State::Playing;
+        self.needs_keyframe = needs_keyframe;
+        Some(entry)
     }
 
     /// Gives up the frames before the newest entry point, if the player is too far behind.
@@ -222,34 +231,47 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame_log::{Bound, LogLimits};
+    use std::time::Duration;
+
+    use super::super::frame_log::{GopLimits, LagLimits, LogLimits};
     use super::*;
+    use crate::time::Instant;
+
+    const NOW: Instant = Instant::from_millis(0);
 
     /// A log of frames named by letters, each 10 bytes long, with a preamble "h".
     fn log_of(frames: &str) -> FrameLog {
-        let bound = |frames| Bound { frames, bytes: 1_000_000 };
-        let mut log = FrameLog::new(LogLimits { lag: bound(8), gop: bound(16) });
+        log_within(Some(GopLimits { frames: 16, ..GopLimits::default() }), frames)
+    }
+
+    fn log_within(gop: Option<GopLimits>, frames: &str) -> FrameLog {
+        let lag = LagLimits { frames: 8, bytes: 1_000_000, age: Duration::ZERO };
+        let mut log = FrameLog::new(LogLimits { lag, gop });
         append(&mut log, frames);
         log
     }
 
     /// B: Stream Begin, D: Stream Dry, H: header, T: text data, A: audio, K: keyframe, other
-    /// capitals: audio from which to start, other letters: inter frames.
+    /// capitals: audio from which to start, x: an inter frame from which to start, other letters:
+    /// inter frames.
     fn append(log: &mut FrameLog, frames: &str) {
         for name in frames.bytes() {
             let bytes = Bytes::from(vec![name; 10]);
             match name {
-                b'B' => log.append(FrameKind::Begin, bytes),
+                b'B' => log.append(NOW, FrameKind::Begin, bytes),
                 b'D' => {
                     log.forget_entry();
-                    log.append(FrameKind::Dry, bytes);
+                    log.append(NOW, FrameKind::Dry, bytes);
                 }
-                b'H' => log.append(FrameKind::Header, bytes),
-                b'T' => log.append(FrameKind::Data, bytes),
-                b'A' => log.append(FrameKind::Audio, bytes),
-                b'K' => log.append_entry(FrameKind::Keyframe, bytes, Bytes::from("hhhhhhhhhh")),
-                b'S' => log.append_entry(FrameKind::Audio, bytes, Bytes::from("hhhhhhhhhh")),
-                _ => log.append(FrameKind::Inter, bytes),
+                b'H' => log.append(NOW, FrameKind::Header, bytes),
+                b'T' => log.append(NOW, FrameKind::Data, bytes),
+                b'A' => log.append(NOW, FrameKind::Audio, bytes),
+                b'K' => {
+                    log.append_entry(NOW, FrameKind::Keyframe, bytes, Bytes::from("hhhhhhhhhh"))
+                }
+                b'x' => log.append_edge(NOW, FrameKind::Inter, bytes, Bytes::from("hhhhhhhhhh")),
+                b'S' => log.append_entry(NOW, FrameKind::Audio, bytes, Bytes::from("hhhhhhhhhh")),
+                _ => log.append(NOW, FrameKind::Inter, bytes),
             }
         }
     }
@@ -271,6 +293,39 @@ mod tests {
         append(&mut log, "eTKf");
         assert_eq!(play(&mut player, &log), "eTKf");
         assert_eq!(player.skipped_frames(), 0);
+    }
+
+    #[test]
+    fn without_a_cache_it_waits_for_the_next_keyframe() {
+        let mut log = log_within(None, "BHKa");
+        let mut player = Player::new(&log);
+        let mut idle = Player::new(&log);
+        assert_eq!(play(&mut player, &log), "");
+        append(&mut log, "bA");
+        assert_eq!(play(&mut player, &log), "");
+        append(&mut log, "Kc");
+        assert_eq!(play(&mut player, &log), "hKc");
+        append(&mut log, "de");
+        assert_eq!(play(&mut player, &log), "de");
+        assert_eq!(play(&mut idle, &log), "hKcde", "it was not served before");
+        append(&mut log, "bcdKefghi");
+        assert_eq!(play(&mut player, &log), "Kefghi", "one that lags skips as ever");
+        assert_eq!(player.skipped_frames(), 3);
+    }
+
+    #[test]
+    fn starts_without_a_keyframe_where_that_is_allowed() {
+        let mut log = log_within(None, "BHKaxx");
+        let mut player = Player::new(&log);
+        assert_eq!(play(&mut player, &log), "hx");
+        append(&mut log, "xx");
+        assert_eq!(play(&mut player, &log), "xx");
+        append(&mut log, "xxxKxxxxxx");
+        assert_eq!(play(&mut player, &log), "Kxxxxxx", "one that lags needs a keyframe");
+        append(&mut log, "xxxxxxxxxxxxx");
+        assert_eq!(play(&mut player, &log), "");
+        append(&mut log, "xKx");
+        assert_eq!(play(&mut player, &log), "Kx");
     }
 
     #[test]

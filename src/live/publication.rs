@@ -1,6 +1,7 @@
 //! From a publisher's messages to frames: what they are to players, serialised once for all.
 
 use std::mem;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -8,10 +9,10 @@ use super::frame_log::{FrameKind, FrameLog};
 use super::metadata::{self, Metadata};
 use super::stream::StreamConfig;
 use crate::flv::{self, AudioKind, VideoKind};
-use crate::rtmp::chunk::{Framing, csid};
+use crate::rtmp::chunk::csid;
 use crate::rtmp::control::{Control, UserControl};
 use crate::rtmp::session::STREAM_ID;
-use crate::rtmp::{Message, MessageType};
+use crate::rtmp::{Message, MessageType, play_status};
 use crate::time::Instant;
 
 /// How many audio frames may come with no video between them before a new player of a stream that
@@ -29,8 +30,10 @@ const METADATA_TIMESTAMP: u32 = 0;
 /// What one publisher sends, from its coming to its leaving.
 #[derive(Debug)]
 pub(super) struct Publication {
+    config: Arc<StreamConfig>,
     since: Instant,
-    framing: Framing,
+    /// When the newest message came.
+    now: Instant,
     metadata: Metadata,
     /// The payloads of the sequence headers in force.
     audio_header: Option<Bytes>,
@@ -44,25 +47,35 @@ pub(super) struct Publication {
 
 impl Publication {
     /// The publisher has come.
-    pub(super) fn begin(now: Instant, config: &StreamConfig, log: &mut FrameLog) -> Self {
+    pub(super) fn begin(now: Instant, config: Arc<StreamConfig>, log: &mut FrameLog) -> Self {
         let publication = Self {
             since: now,
-            framing: config.framing,
+            now,
             metadata: Metadata::new(config.meta),
+            config,
             audio_header: None,
             video_header: None,
             has_video: false,
             audio_run: 0,
             block: BytesMut::with_capacity(BLOCK),
         };
-        publication.append_event(FrameKind::Begin, UserControl::StreamBegin(STREAM_ID), log);
+        let statuses = [
+            ("NetStream.Play.Start", "Start live."),
+            ("NetStream.Play.PublishNotify", "Start publishing."),
+        ];
+        let event = UserControl::StreamBegin(STREAM_ID);
+        publication.append_event(FrameKind::Begin, event, statuses, log);
         publication
     }
 
     /// The publisher has left.
     pub(super) fn end(self, log: &mut FrameLog) {
         log.forget_entry();
-        self.append_event(FrameKind::Dry, UserControl::StreamDry(STREAM_ID), log);
+        let statuses = [
+            ("NetStream.Play.Stop", "Stop live."),
+            ("NetStream.Play.UnpublishNotify", "Stop publishing."),
+        ];
+        self.append_event(FrameKind::Dry, UserControl::StreamDry(STREAM_ID), statuses, log);
     }
 
     pub(super) fn since(&self) -> Instant {
@@ -70,7 +83,8 @@ impl Publication {
     }
 
     /// Appends `message` to the log, if it is for players.
-    pub(super) fn push(&mut self, message: &Message, log: &mut FrameLog) {
+    pub(super) fn push(&mut self, now: Instant, message: &Message, log: &mut FrameLog) {
+        self.now = now;
         match message.kind {
             MessageType::Audio => self.push_audio(message, log),
             MessageType::Video => self.push_video(message, log),
@@ -90,6 +104,9 @@ impl Publication {
             AudioKind::Frame if self.starts_with_audio(log) => {
                 self.append_entry(FrameKind::Audio, message, log);
             }
+            AudioKind::Frame if self.starts_anywhere(log) && !self.config.wait_video => {
+                self.append_edge(FrameKind::Audio, message, log);
+            }
             AudioKind::Frame | AudioKind::Other => self.append(FrameKind::Audio, message, log),
         }
     }
@@ -100,6 +117,9 @@ impl Publication {
         match flv::video_kind(&message.payload) {
             VideoKind::SequenceHeader => self.push_header(message, log),
             VideoKind::Keyframe => self.append_entry(FrameKind::Keyframe, message, log),
+            VideoKind::Inter if self.starts_anywhere(log) => {
+                self.append_edge(FrameKind::Inter, message, log);
+            }
             VideoKind::Inter | VideoKind::Other => self.append(FrameKind::Inter, message, log),
         }
     }
@@ -124,30 +144,56 @@ impl Publication {
     /// for a while and no keyframe to start from.
     fn starts_with_audio(&self, log: &FrameLog) -> bool {
         let expects_video = self.has_video || self.metadata.promises_video();
-        (!expects_video || self.audio_run > MAX_AUDIO_RUN) && !log.starts_at_keyframe()
+        let gave_up = !expects_video || self.audio_run > MAX_AUDIO_RUN;
+        gave_up && !self.config.wait_video && !log.starts_at_keyframe()
+    }
+
+    /// Whether a new player may start from any frame: it must not wait for a keyframe, and none is
+    /// kept.
+    fn starts_anywhere(&self, log: &FrameLog) -> bool {
+        let is_kept = self.config.limits.gop.is_some() && log.starts_at_keyframe();
+        !self.config.wait_key && !is_kept
     }
 
     fn append_metadata(&mut self, changed: Option<Bytes>, log: &mut FrameLog) {
         if let Some(payload) = changed {
             let frame = self.frame(MessageType::DataAmf0, METADATA_TIMESTAMP, payload);
-            log.append(FrameKind::Header, frame);
+            log.append(self.now, FrameKind::Header, frame);
         }
     }
 
     fn append(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
         let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
-        log.append(kind, frame);
+        log.append(self.now, kind, frame);
     }
 
     fn append_entry(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
         let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
-        log.append_entry(kind, frame, self.preamble(message.timestamp));
+        log.append_entry(self.now, kind, frame, self.preamble(message.timestamp));
     }
 
-    fn append_event(&self, kind: FrameKind, event: UserControl, log: &mut FrameLog) {
+    fn append_edge(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
+        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
+        log.append_edge(self.now, kind, frame, self.preamble(message.timestamp));
+    }
+
+    /// Appends what players are told when a publisher comes or leaves; of the two statuses, code
+    /// and description, the one for `play_restart` comes first, that for `publish_notify` second.
+    fn append_event(
+        &self,
+        kind: FrameKind,
+        event: UserControl,
+        statuses: [(&str, &str); 2],
+        log: &mut FrameLog,
+    ) {
         let mut chunks = BytesMut::new();
-        self.framing.encode(csid::CONTROL, &Control::User(event).to_message(), &mut chunks);
-        log.append(kind, chunks.freeze());
+        let framing = self.config.framing;
+        framing.encode(csid::CONTROL, &Control::User(event).to_message(), &mut chunks);
+        let wanted = [self.config.play_restart, self.config.publish_notify];
+        for ((code, description), _) in statuses.into_iter().zip(wanted).filter(|(_, it)| *it) {
+            framing.encode(csid::COMMAND, &play_status(code, description), &mut chunks);
+        }
+        log.append(self.now, kind, chunks.freeze());
     }
 
     /// Metadata and sequence headers in force. The headers are stamped with the time of the frame
@@ -177,11 +223,11 @@ impl Publication {
 
     fn encode(&self, kind: MessageType, timestamp: u32, payload: Bytes, chunks: &mut BytesMut) {
         let csid = match kind {
-            MessageType::Audio => csid::AUDIO,
-            MessageType::Video => csid::VIDEO,
+            MessageType::Audio if !self.config.interleave => csid::AUDIO,
+            MessageType::Audio | MessageType::Video => csid::VIDEO,
             _ => csid::DATA,
         };
         let message = Message { kind, timestamp, stream_id: STREAM_ID, payload };
-        self.framing.encode(csid, &message, chunks);
+        self.config.framing.encode(csid, &message, chunks);
     }
 }

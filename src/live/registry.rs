@@ -214,7 +214,6 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LogLimits, Meta, SendWindow};
     use super::*;
     use crate::rtmp::chunk::Framing;
 
@@ -224,8 +223,7 @@ mod tests {
 
     fn config() -> Arc<StreamConfig> {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
-        let (meta, limits) = (Meta::On, LogLimits::default());
-        Arc::new(StreamConfig { framing, meta, send_window: SendWindow::Auto, limits })
+        Arc::new(StreamConfig::new(framing))
     }
 
     fn key(application: u64, name: &str) -> StreamKey {

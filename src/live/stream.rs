@@ -22,6 +22,33 @@ pub struct StreamConfig {
     pub send_window: SendWindow,
     /// The bounds of the frame log.
     pub limits: LogLimits,
+    /// Whether audio and video share a chunk stream.
+    pub interleave: bool,
+    /// Whether new players wait for a keyframe, if none is kept.
+    pub wait_key: bool,
+    /// Whether new players get no audio before the first picture.
+    pub wait_video: bool,
+    /// Whether players are told of publishers by NetStream.Play.PublishNotify and UnpublishNotify.
+    pub publish_notify: bool,
+    /// Whether players are told of publishers by NetStream.Play.Start and Stop.
+    pub play_restart: bool,
+}
+
+impl StreamConfig {
+    /// What a stream is like that no directive says anything about.
+    pub fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            meta: Meta::default(),
+            send_window: SendWindow::default(),
+            limits: LogLimits::default(),
+            interleave: false,
+            wait_key: true,
+            wait_video: false,
+            publish_notify: false,
+            play_restart: false,
+        }
+    }
 }
 
 /// Why a stream cannot be published.
@@ -59,7 +86,7 @@ impl Stream {
             return Err(AlreadyPublishing);
         }
         self.continuity = Continuity::default();
-        self.publication = Some(Publication::begin(now, &self.config, &mut self.log));
+        self.publication = Some(Publication::begin(now, self.config.clone(), &mut self.log));
         Ok(())
     }
 
@@ -82,12 +109,12 @@ impl Stream {
         }
     }
 
-    /// Takes a message of the publisher's: serialises it, once for all players, and appends it to
-    /// the log. Players get audio, video, and data that is in AMF0 and begins with its name, such
+    /// Takes a message of the publisher's, at `now`: serialises it, once for all players, and
+    /// appends it to the log. Players get audio, video, and data that is in AMF0 and begins with its name, such
     /// as `onMetaData`; other messages are ignored, and so are all while there is no publisher.
-    pub fn push(&mut self, message: &Message) {
+    pub fn push(&mut self, now: Instant, message: &Message) {
         if let Some(publication) = &mut self.publication {
-            publication.push(message, &mut self.log);
+            publication.push(now, message, &mut self.log);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Scenarios: a publisher's messages in, what each player's client makes of its bytes out.
 
 mod random;
+mod start;
 
 use std::sync::Arc;
 
@@ -15,9 +16,12 @@ const NOW: Instant = Instant::from_millis(0);
 const CHUNK_SIZE: u32 = 60;
 
 fn stream(limits: LogLimits) -> Stream {
+    Stream::new(Arc::new(StreamConfig { limits, ..config() }))
+}
+
+fn config() -> StreamConfig {
     let framing = Framing { chunk_size: CHUNK_SIZE, repeat_extended_timestamp: true };
-    let (meta, send_window) = (Meta::Copy, SendWindow::Auto);
-    Stream::new(Arc::new(StreamConfig { framing, meta, send_window, limits }))
+    StreamConfig { meta: Meta::Copy, ..StreamConfig::new(framing) }
 }
 
 /// A player and the client at the other end of its connection.
@@ -108,13 +112,13 @@ fn a_late_player_gets_the_headers_in_force_with_the_time_of_its_keyframe() {
         video(17_000_120, KEY),
         video(17_000_160, INTER),
     ];
-    published[..8].iter().for_each(|message| stream.push(message));
+    published[..8].iter().for_each(|message| stream.push(NOW, message));
     let mut middle = Client::new(&stream);
     assert_eq!(
         middle.receive_all(&stream),
         [data(0, METADATA), video(17_000_080, AVC), audio(17_000_080, AAC), video(17_000_080, KEY)]
     );
-    published[8..].iter().for_each(|message| stream.push(message));
+    published[8..].iter().for_each(|message| stream.push(NOW, message));
     assert_eq!(middle.receive_all(&stream), published[8..]);
 
     let expected = [
@@ -141,7 +145,7 @@ fn messages_reach_a_player_unchanged_whatever_its_connection_takes_at_a_time() {
         data(16, TEXT),
         video(55, b""),
     ];
-    published.iter().for_each(|message| stream.push(message));
+    published.iter().for_each(|message| stream.push(NOW, message));
     for room in 1..700 {
         let mut client = Client::new(&stream);
         let mut received = Vec::new();
@@ -158,11 +162,11 @@ fn repeated_headers_are_not_passed_on() {
     stream.publish(NOW).unwrap();
     let mut client = Client::new(&stream);
     for message in [video(0, AVC), video(0, KEY), video(40, AVC), data(40, METADATA)] {
-        stream.push(&message);
+        stream.push(NOW, &message);
     }
     assert_eq!(client.receive_all(&stream), [video(0, AVC), video(0, KEY), data(0, METADATA)]);
     for message in [data(50, METADATA), video(80, AVC), video(80, AVC_2), video(80, AVC)] {
-        stream.push(&message);
+        stream.push(NOW, &message);
     }
     assert_eq!(client.receive_all(&stream), [video(80, AVC_2), video(80, AVC)]);
 }
@@ -172,7 +176,7 @@ fn sound_without_pictures_starts_at_once() {
     let mut stream = stream(LogLimits::default());
     stream.publish(NOW).unwrap();
     for message in [audio(0, AAC), audio(0, SOUND), audio(23, SOUND), audio(46, b"\xaf\x01")] {
-        stream.push(&message);
+        stream.push(NOW, &message);
     }
     let expected = [audio(23, AAC), audio(23, SOUND), audio(46, b"\xaf\x01")];
     assert_eq!(Client::new(&stream).receive_all(&stream), expected);
@@ -185,20 +189,20 @@ fn sound_waits_for_promised_pictures_but_not_for_ever() {
         let mut stream = stream(LogLimits::default());
         stream.publish(NOW).unwrap();
         let mut client = Client::new(&stream);
-        stream.push(&promise);
-        stream.push(&audio(0, AAC));
+        stream.push(NOW, &promise);
+        stream.push(NOW, &audio(0, AAC));
         let mut waited = 0;
         while client.receive_all(&stream).iter().all(|message| message.payload != SOUND) {
             assert!(waited < 200);
             waited += 1;
-            stream.push(&audio(waited, SOUND));
+            stream.push(NOW, &audio(waited, SOUND));
         }
         assert!(waited > 100);
 
-        stream.push(&video(900, INTER));
-        stream.push(&video(910, AVC_2));
-        stream.push(&audio(920, SOUND));
-        stream.push(&video(930, KEY));
+        stream.push(NOW, &video(900, INTER));
+        stream.push(NOW, &video(910, AVC_2));
+        stream.push(NOW, &audio(920, SOUND));
+        stream.push(NOW, &video(930, KEY));
         let expected = [video(910, AVC_2), audio(920, SOUND), video(930, KEY)];
         assert_eq!(client.receive_all(&stream), expected);
     }
@@ -208,28 +212,28 @@ fn sound_waits_for_promised_pictures_but_not_for_ever() {
 fn publishers_come_and_go() {
     let mut stream = stream(LogLimits::default());
     let mut client = Client::new(&stream);
-    stream.push(&video(0, KEY));
+    stream.push(NOW, &video(0, KEY));
     assert_eq!(client.receive_all(&stream), [], "nobody publishes");
     stream.publish(NOW).unwrap();
     assert_eq!(stream.publish(NOW), Err(AlreadyPublishing));
     assert_eq!(client.receive_all(&stream), [event(BEGIN)]);
-    stream.push(&video(1000, AVC));
-    stream.push(&video(1000, KEY));
+    stream.push(NOW, &video(1000, AVC));
+    stream.push(NOW, &video(1000, KEY));
     stream.unpublish();
     stream.unpublish();
     assert!(!stream.is_publishing());
     assert_eq!(client.receive_all(&stream), [event(DRY)], "gone before there was a chance");
 
     stream.publish(NOW).unwrap();
-    stream.push(&video(0, KEY));
+    stream.push(NOW, &video(0, KEY));
     assert_eq!(client.receive_all(&stream), [event(BEGIN), video(0, KEY)]);
-    stream.push(&video(40, INTER));
+    stream.push(NOW, &video(40, INTER));
     stream.unpublish();
     stream.publish(NOW).unwrap();
-    stream.push(&audio(0, SOUND));
-    stream.push(&video(0, INTER));
+    stream.push(NOW, &audio(0, SOUND));
+    stream.push(NOW, &video(0, INTER));
     let expected = [video(40, INTER), event(DRY), event(BEGIN), audio(0, SOUND)];
     assert_eq!(client.receive_all(&stream), expected);
-    stream.push(&video(20, KEY));
+    stream.push(NOW, &video(20, KEY));
     assert_eq!(client.receive_all(&stream), [video(20, KEY)]);
 }

@@ -195,6 +195,8 @@ pub(super) struct Application {
     pub(super) idle: IdleLimits,
     /// Whether what is published can be played.
     pub(super) live: bool,
+    /// Whether a stream may have players and no publisher.
+    pub(super) idle_streams: bool,
     pub(super) stream: Arc<StreamConfig>,
     pub(super) hls: Option<Arc<HlsConfig>>,
 }
@@ -320,6 +322,7 @@ fn resolve_application(address: &str, block: &Block) -> Application {
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         idle: settings.live.idle_limits(),
         live: settings.live.is_on(),
+        idle_streams: settings.live.idle_streams(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         hls: settings.hls.config().map(Arc::new),
     }

@@ -201,9 +201,10 @@ impl Peer {
     }
 
     /// What a stream whose publisher has left means for its player, once it has what there is:
-    /// a client waits for the next one, another worker looks where that is.
+    /// a client waits for the next one, where it may; another worker looks where that is.
     pub(super) fn on_publisher_left(&mut self) {
-        self.closing |= self.feeds;
+        let may_wait = self.application.as_ref().is_none_or(|it| it.idle_streams);
+        self.closing |= self.feeds || !may_wait;
     }
 
     /// Begins to read.
@@ -430,6 +431,12 @@ impl Peer {
         }
         if !application.live {
             self.connection.log(Level::Info, format_args!("refused: live is off"));
+            self.session.reject_play(PlayRefusal::StreamNotFound);
+            return Ok(());
+        }
+        let key = StreamKey { application: application.id, name: play.name.clone() };
+        if !application.idle_streams && !shared.is_published(&key) {
+            self.connection.log(Level::Info, format_args!("refused: stream not found"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }

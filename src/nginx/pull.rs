@@ -119,7 +119,7 @@ impl Output {
             && channel.publisher == Some(PULL)
             && let Some(message) = channel.stream.retime(message)
         {
-            channel.stream.push(&message);
+            channel.stream.push(event::now(), &message);
         }
     }
 }

@@ -158,6 +158,13 @@ impl Shared {
         }
     }
 
+    /// Whether the stream has a publisher, in whichever worker.
+    pub(super) fn is_published(&self, key: &StreamKey) -> bool {
+        let channel = self.streams.find(key).and_then(|stream| self.streams.channel(stream));
+        channel.is_some_and(|channel| channel.publisher.is_some())
+            || self.cluster.as_ref().is_some_and(|cluster| cluster.owner(key).is_some())
+    }
+
     /// Whether the stream came from another worker up to now, which has given its name up.
     fn is_pulled(&self, key: &StreamKey) -> bool {
         let channel = self.streams.find(key).and_then(|stream| self.streams.channel(stream));
@@ -198,7 +205,7 @@ impl Shared {
             return Ok(());
         };
         let Some(message) = channel.stream.retime(message) else { return Ok(()) };
-        channel.stream.push(&message);
+        channel.stream.push(event::now(), &message);
         self.fanout.mark(stream);
         match self.packagers.get_mut(&stream) {
             Some(packager) => packager.push(&message, &mut self.storage),

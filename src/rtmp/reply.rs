@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Error, Message, PeerMisbehaved, command};
+use super::session::STREAM_ID;
+use super::{Error, Message, MessageType, PeerMisbehaved, command};
 use crate::amf0::Value;
 
 /// Whether an information object tells of success.
@@ -41,6 +42,16 @@ pub(super) fn error(transaction: f64, code: &str, description: &str) -> Bytes {
 pub(super) fn status(name: &str, level: Level, code: &str, description: &str) -> Bytes {
     let information = information(level, code, description);
     command::encode(name, 0.0, &[Value::Null, Value::Object(information)])
+}
+
+/// `onStatus` that tells a player what has become of its stream.
+pub fn play_status(code: &str, description: &str) -> Message {
+    Message {
+        kind: MessageType::CommandAmf0,
+        timestamp: 0,
+        stream_id: STREAM_ID,
+        payload: status("onStatus", Level::Status, code, description),
+    }
 }
 
 /// The data message that lets a Flash player read what it plays, for snapshots and sound spectra.

@@ -14,7 +14,7 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 32] = [
+const DIRECTIVES: [(&str, &str, u8); 47] = [
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
     ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
@@ -39,6 +39,21 @@ const DIRECTIVES: [(&str, &str, u8); 32] = [
     ("publish_takeover", "on", MAIN | SERVER | APPLICATION),
     ("idle_timeout", "30s", MAIN | SERVER | APPLICATION),
     ("drop_idle_publisher", "off", MAIN | SERVER | APPLICATION),
+    ("gop_cache", "off", MAIN | SERVER | APPLICATION),
+    ("gop_max_frame_count", "4k", MAIN | SERVER | APPLICATION),
+    ("gop_max_video_count", "1000", MAIN | SERVER | APPLICATION),
+    ("gop_max_audio_count", "1000", MAIN | SERVER | APPLICATION),
+    ("gop_max_size", "64m", MAIN | SERVER | APPLICATION),
+    ("max_lag", "5s", MAIN | SERVER | APPLICATION),
+    ("interleave", "on", MAIN | SERVER | APPLICATION),
+    ("wait_key", "off", MAIN | SERVER | APPLICATION),
+    ("wait_video", "on", MAIN | SERVER | APPLICATION),
+    ("publish_notify", "on", MAIN | SERVER | APPLICATION),
+    ("play_restart", "on", MAIN | SERVER | APPLICATION),
+    ("idle_streams", "off", MAIN | SERVER | APPLICATION),
+    ("stream_buckets", "1024", MAIN | SERVER | APPLICATION),
+    ("buffer", "1s", MAIN | SERVER | APPLICATION),
+    ("sync", "300ms", MAIN | SERVER | APPLICATION),
     ("send_window", "100", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
@@ -50,7 +65,8 @@ const DIRECTIVES: [(&str, &str, u8); 32] = [
 ];
 
 /// Directives without effect, which are warned of wherever they stand.
-const UNUSED: [&str; 4] = ["so_keepalive", "out_cork", "tcp_nopush", "send_lowat"];
+const UNUSED: [&str; 7] =
+    ["so_keepalive", "out_cork", "tcp_nopush", "send_lowat", "stream_buckets", "buffer", "sync"];
 
 /// Directives that add to each other.
 const REPEATABLE: [&str; 2] = ["allow", "deny"];
@@ -156,6 +172,13 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("timeout soon", time),
         ("idle_timeout never", time),
         ("drop_idle_publisher on", time),
+        ("max_lag long", time),
+        ("gop_cache 1", flag),
+        ("wait_key yes", flag),
+        ("idle_streams none", flag),
+        ("gop_max_frame_count 0", "from 1 to 1048576"),
+        ("gop_max_audio_count 2m", "from 1 to 1048576"),
+        ("gop_max_size off", "must be a size such as"),
         ("timeout -1", time),
         ("ping 5x", time),
         ("ping_timeout 1h1x", time),

@@ -20,6 +20,7 @@ mod limits;
 mod listen;
 mod live;
 mod peers;
+mod players;
 mod storage;
 mod takeover;
 mod tls;

@@ -1,12 +1,16 @@
 //! Random publishers, and players of random speed that come at random times.
 
+use std::time::Duration;
+
 use bytes::{Buf, BufMut, BytesMut};
 
 use super::*;
 
 /// Small, so that groups of pictures outgrow them and players lag.
-const LIMITS: LogLimits =
-    LogLimits { lag: Bound { frames: 25, bytes: 6_000 }, gop: Bound { frames: 60, bytes: 12_000 } };
+const LIMITS: LogLimits = LogLimits {
+    lag: LagLimits { frames: 25, bytes: 6_000, age: Duration::ZERO },
+    gop: Some(GopLimits { frames: 60, video: 60, audio: 60, bytes: 12_000 }),
+};
 
 /// Every player gets whole messages: headers, then from a keyframe on each message once and in
 /// order, except where the player was counted as having skipped some.
@@ -63,16 +67,16 @@ impl Publisher {
     fn push_headers(&mut self, stream: &mut Stream) {
         self.headers += 1;
         for header in [video(0, b"\x17\0\0\0\0"), audio(0, b"\xaf\0")] {
-            stream.push(&self.numbered(&header, 0));
+            stream.push(NOW, &self.numbered(&header, 0));
         }
         self.frames += 1;
-        stream.push(&self.numbered(&video(0, b"\x17\x01\0\0\0"), 0));
+        stream.push(NOW, &self.numbered(&video(0, b"\x17\x01\0\0\0"), 0));
     }
 
     fn push_frame(&mut self, stream: &mut Stream, tag: &Message, random: &mut Random) {
         let padding = if random.below(50) == 0 { 2000 } else { random.below(200) };
         self.frames += 1;
-        stream.push(&self.numbered(tag, padding));
+        stream.push(NOW, &self.numbered(tag, padding));
     }
 
     fn numbered(&self, tag: &Message, padding: usize) -> Message {
