@@ -1,5 +1,6 @@
 //! Scenarios: a publisher's messages in, what each player's client makes of its bytes out.
 
+mod endurance;
 mod random;
 mod start;
 
