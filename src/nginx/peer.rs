@@ -2,8 +2,8 @@
 
 mod outbox;
 mod sending;
+mod streaming;
 
-use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,9 @@ use super::log::{Context, Level};
 use super::proxy_protocol::{self, Header};
 use super::tls::Handshake;
 use super::worker::Shared;
-use crate::access::Action;
-use crate::live::{Idle, IdleWatch, Player, SessionId, StreamId, StreamKey};
-use crate::rtmp::command::{Connect, Play, Publish};
-use crate::rtmp::session::{Event, Output, PlayRefusal, PublishRefusal, Session};
-use crate::rtmp::{self, Message};
+use crate::live::{Idle, IdleWatch, SessionId, StreamId};
+use crate::rtmp;
+use crate::rtmp::session::{Output, Session};
 use crate::time::Instant;
 
 /// Bytes read from one connection before the others have their turn.
@@ -357,137 +355,5 @@ impl Peer {
                 }
             }
         }
-    }
-
-    fn handle(&mut self, event: Event, shared: &mut Shared) -> Result<(), End> {
-        match event {
-            Event::Connect(connect) => self.connect(&connect)?,
-            Event::Publish(publish) => self.publish(*publish, shared)?,
-            Event::Play(play) => self.play(*play, shared)?,
-            Event::Media(message) => self.take_media(message, shared),
-            Event::StreamClosed => self.leave(shared),
-            Event::Pause { paused, .. } => self.adjust(shared, |player| player.set_paused(paused)),
-            Event::ReceiveAudio(wanted) => {
-                self.adjust(shared, |player| player.receive_audio(wanted));
-            }
-            Event::ReceiveVideo(wanted) => {
-                self.adjust(shared, |player| player.receive_video(wanted));
-            }
-            // A live stream has no other position, and its server no buffer to size.
-            Event::Seek(_) | Event::SetBufferLength(_) => {}
-        }
-        Ok(())
-    }
-
-    fn connect(&mut self, connect: &Connect) -> Result<(), rtmp::Error> {
-        self.context.set_application(&connect.app);
-        let Some(application) = self.endpoint.server.application(&connect.app) else {
-            self.connection.log(Level::Info, format_args!("refused: unknown application"));
-            self.session.reject_connect("Application not found.");
-            return Ok(());
-        };
-        self.application = Some(Arc::clone(application));
-        self.connection.set_action(c"receiving RTMP commands");
-        self.session.accept_connect(event::now())
-    }
-
-    fn publish(&mut self, publish: Publish, shared: &mut Shared) -> Result<(), rtmp::Error> {
-        let Some(application) = &self.application else { return Ok(()) };
-        self.context.set_stream(&publish.name);
-        if !application.access.allow(Action::Publish, self.client) {
-            self.connection.log(Level::Error, format_args!("publishing forbidden by rule"));
-            self.session.reject_publish(PublishRefusal::Denied);
-            return Ok(());
-        }
-        let key = StreamKey { application: application.id, name: publish.name.clone() };
-        let stream = match shared.publish(self.id, key, application) {
-            Ok(stream) => stream,
-            Err(refusal) => {
-                self.connection
-                    .log(Level::Info, format_args!("refused: {}", refusal.description()));
-                self.session.reject_publish(refusal);
-                return Ok(());
-            }
-        };
-        if let Some(hls) = &application.hls
-            && let Err(error) = shared.package(stream, &publish.name, hls)
-        {
-            self.connection.log(Level::Error, format_args!("no HLS: {error}"));
-        }
-        let now = event::now();
-        self.role = Role::Publisher { stream, idle: IdleWatch::new(application.idle, now) };
-        self.connection.set_action(c"receiving a published stream");
-        self.connection.log(Level::Info, format_args!("publishing"));
-        self.session.accept_publish(now)
-    }
-
-    fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
-        let Some(application) = &self.application else { return Ok(()) };
-        self.context.set_stream(&play.name);
-        if !application.access.allow(Action::Play, self.client) {
-            self.connection.log(Level::Error, format_args!("playing forbidden by rule"));
-            self.session.reject_play(PlayRefusal::Denied);
-            return Ok(());
-        }
-        if !application.live {
-            self.connection.log(Level::Info, format_args!("refused: live is off"));
-            self.session.reject_play(PlayRefusal::StreamNotFound);
-            return Ok(());
-        }
-        let key = StreamKey { application: application.id, name: play.name.clone() };
-        if !application.idle_streams && !shared.is_published(&key) {
-            self.connection.log(Level::Info, format_args!("refused: stream not found"));
-            self.session.reject_play(PlayRefusal::StreamNotFound);
-            return Ok(());
-        }
-        self.watch(&play.name, shared);
-        self.session.accept_play(event::now())
-    }
-
-    /// Becomes a player of the stream `name`.
-    fn watch(&mut self, name: &str, shared: &mut Shared) {
-        let Some(application) = &self.application else { return };
-        let key = StreamKey { application: application.id, name: name.to_owned() };
-        let stream = shared.streams.play(self.id, key, &application.stream);
-        self.role = Role::Player { stream };
-        self.connection.set_action(c"playing a stream");
-        self.connection.log(Level::Info, format_args!("playing"));
-        shared.review.post(stream);
-    }
-
-    fn take_media(&mut self, message: Message, shared: &mut Shared) {
-        let Role::Publisher { stream, idle } = &mut self.role else { return };
-        idle.hear(message.kind, event::now());
-        if let Err(error) = shared.push(self.id, *stream, message) {
-            self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
-        }
-    }
-
-    fn adjust(&self, shared: &mut Shared, change: impl FnOnce(&mut Player)) {
-        if let Role::Player { stream } = &self.role
-            && let Some(channel) = shared.streams.channel_mut(*stream)
-            && let Some(player) = channel.players.get_mut(&self.id)
-        {
-            change(player);
-        }
-    }
-
-    /// Ends what the session does with a stream; the connection lives on.
-    fn leave(&mut self, shared: &mut Shared) {
-        match mem::replace(&mut self.role, Role::Idle) {
-            Role::Idle => return,
-            Role::Publisher { stream, .. } => shared.unpublish(self.id, stream),
-            Role::Player { stream } => {
-                if let Some(channel) = shared.streams.channel_mut(stream)
-                    && let Some(player) = channel.players.get(&self.id)
-                {
-                    // What comes next on the connection has to come after a whole message.
-                    self.outbox.push_front(player.partial());
-                }
-                shared.streams.stop(stream, self.id);
-                shared.review.post(stream);
-            }
-        }
-        self.connection.set_action(c"receiving RTMP commands");
     }
 }

@@ -257,7 +257,7 @@ fn wrong_listens_are_refused() {
         ("[::1", &["invalid"]),
         ("unix:", &["no path in the unix domain socket"]),
         ("nowhere.invalid:1935", &["\"nowhere.invalid:1935\"", "host not found"]),
-        ("1935 ssl", &["invalid parameter \"ssl\"", "proxy_protocol"]),
+        ("1935 ssl=on", &["invalid parameter \"ssl=on\"", "proxy_protocol"]),
         ("1935 bind=on", &["invalid parameter \"bind=on\""]),
         ("1935 ipv6only=yes", &["invalid parameter \"ipv6only=yes\"", "ipv6only=on|off"]),
         ("1935 so_keepalive=maybe", &["so_keepalive value \"maybe\"", "on, off or"]),
