@@ -6,6 +6,7 @@
 //! [`Server`] and [`Application`], shared by the sessions that run under them.
 
 mod access;
+mod auto_push;
 mod core;
 mod directive;
 mod hls;
@@ -201,9 +202,11 @@ pub(super) struct Application {
     pub(super) hls: Option<Arc<HlsConfig>>,
 }
 
-/// The directive `rtmp`, which nginx knows outside all blocks.
-pub(super) static mut RTMP_COMMANDS: [ngx_command_t; 2] =
-    [directive::block_command(c"rtmp", set_rtmp), ngx_command_t::empty()];
+/// The directives that nginx knows outside all blocks.
+pub(super) static mut RTMP_COMMANDS: [ngx_command_t; 5] = {
+    let [on, reconnect, directory] = auto_push::COMMANDS;
+    [directive::block_command(c"rtmp", set_rtmp), on, reconnect, directory, ngx_command_t::empty()]
+};
 
 /// Sets up everything that `rtmp {}` asks for. `slot` is the core module's place in the cycle.
 extern "C" fn set_rtmp(

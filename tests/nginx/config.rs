@@ -1,6 +1,8 @@
 //! What `nginx -t` accepts, warns of and refuses, and in which words.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -14,13 +16,15 @@ const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
 /// Every directive with one value: its name, a valid value and where it may stand.
-const DIRECTIVES: [(&str, &str, u8); 47] = [
+const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
     ("send_timeout", "5s", MAIN | SERVER | APPLICATION),
     ("tcp_nodelay", "off", MAIN | SERVER | APPLICATION),
     ("tcp_nopush", "on", MAIN | SERVER | APPLICATION),
     ("send_lowat", "0", MAIN | SERVER | APPLICATION),
+    ("connection_pool_size", "256", MAIN | SERVER),
+    ("merge_slashes", "on", MAIN | SERVER),
     ("allow", "all", MAIN | SERVER | APPLICATION),
     ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
     ("ping", "500ms", MAIN | SERVER),
@@ -65,11 +69,20 @@ const DIRECTIVES: [(&str, &str, u8); 47] = [
 ];
 
 /// Directives without effect, which are warned of wherever they stand.
-const UNUSED: [&str; 7] =
-    ["so_keepalive", "out_cork", "tcp_nopush", "send_lowat", "stream_buckets", "buffer", "sync"];
+const UNUSED: &[&str] = &[
+    "so_keepalive",
+    "out_cork",
+    "tcp_nopush",
+    "send_lowat",
+    "connection_pool_size",
+    "merge_slashes",
+    "stream_buckets",
+    "buffer",
+    "sync",
+];
 
 /// Directives that add to each other.
-const REPEATABLE: [&str; 2] = ["allow", "deny"];
+const REPEATABLE: &[&str] = &["allow", "deny"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -93,8 +106,59 @@ fn every_directive_may_stand_where_it_belongs() {
 }
 
 #[test]
+fn what_several_workers_need_no_more_is_checked_and_warned_of() {
+    let verdict = test_conf(
+        "rtmp_auto_push on;\nrtmp_auto_push_reconnect 1s;\nrtmp_socket_dir /var/sock;\nevents {}",
+    );
+    for (name, line) in
+        [("rtmp_auto_push", 1), ("rtmp_auto_push_reconnect", 2), ("rtmp_socket_dir", 3)]
+    {
+        let text = format!("\"{name}\" has no effect");
+        check_verdict(&verdict, true, &["[warn]", &text, &format!("nginx.conf:{line}")]);
+    }
+    for (directive, text) in [
+        ("rtmp_auto_push yes", "must be \"on\" or \"off\""),
+        ("rtmp_auto_push_reconnect soon", "must be a time such as"),
+        ("rtmp_socket_dir \"\"", "invalid path"),
+        ("rtmp_socket_dir /a /b", "invalid number of arguments"),
+    ] {
+        let verdict = test_conf(&format!("events {{}}\n{directive};"));
+        let name = directive.split(' ').next().unwrap();
+        check_verdict(&verdict, false, &[&format!("\"{name}\" directive"), text, "nginx.conf:2"]);
+    }
+    check_refused(&at(MAIN, "rtmp_auto_push on;"), &["rtmp_auto_push", "is not allowed here"]);
+}
+
+/// Whoever adds a directive describes it in `docs/directives.md`.
+#[test]
+fn every_directive_is_documented() {
+    let text = include_str!("../../docs/directives.md");
+    let described: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut defined = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nginx");
+    for file in fs::read_dir(source.join("conf")).expect("the directives' sources") {
+        defined.extend(directives_of(&file.expect("a source").path()));
+    }
+    defined.extend(directives_of(&source.join("conf.rs")));
+    assert!(DIRECTIVES.iter().all(|(name, ..)| defined.contains(*name)), "{defined:?}");
+    assert_eq!(described, defined.iter().map(String::as_str).collect());
+}
+
+/// The names in the tables of a source file.
+fn directives_of(path: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(path).expect("a source");
+    ["Directive::new(", "block_command(", "value_command("]
+        .iter()
+        .flat_map(|call| text.split(call).skip(1))
+        .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
 fn directives_may_stand_nowhere_else() {
-    for (name, value, levels) in DIRECTIVES {
+    for &(name, value, levels) in DIRECTIVES {
         let directive = format!("{name} {value};");
         for level in LEVELS.into_iter().filter(|level| level & levels == 0) {
             check_refused(&at(level, &directive), &[name, "is not allowed here"]);
@@ -140,7 +204,7 @@ fn empty_blocks_are_accepted() {
 
 #[test]
 fn directives_may_not_be_repeated() {
-    for (name, value, levels) in DIRECTIVES {
+    for &(name, value, levels) in DIRECTIVES {
         if UNUSED.contains(&name) || REPEATABLE.contains(&name) {
             continue;
         }
@@ -218,7 +282,7 @@ fn wrong_values_are_refused_with_what_is_allowed() {
 
 #[test]
 fn wrong_numbers_of_arguments_are_refused() {
-    for (name, value, _) in DIRECTIVES {
+    for &(name, value, _) in DIRECTIVES {
         for arguments in ["", &format!(" {value} {value} {value}")] {
             let conf = at(MAIN, &format!("{name}{arguments};"));
             check_refused(&conf, &["invalid number of arguments", name]);

@@ -53,6 +53,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         EVERYWHERE,
         Setter::Unused("the system has no such mark for what is sent"),
     ),
+    Directive::new(
+        c"connection_pool_size",
+        MAIN | SERVER,
+        Setter::Unused("a connection takes the memory it needs"),
+    ),
+    Directive::new(
+        c"merge_slashes",
+        MAIN | SERVER,
+        Setter::Unused("names are taken as clients send them"),
+    ),
     Directive::new(c"ping", MAIN | SERVER, Setter::TimeOrOff(|s| &mut s.core.ping)),
     Directive::new(c"ping_timeout", MAIN | SERVER, Setter::Time(|s| &mut s.core.ping_timeout)),
     // Chunk streams 2 to 7 are those that common encoders and players use.

@@ -341,14 +341,23 @@ impl Conf {
     }
 }
 
+/// nginx's type of a function that sets a directive.
+type Set = extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
+
 /// The command of a block that nginx knows outside all blocks.
-pub(super) const fn block_command(
-    name: &'static CStr,
-    set: extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char,
-) -> ngx_command_t {
+pub(super) const fn block_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    main_command(name, NGX_CONF_BLOCK | NGX_CONF_NOARGS, set)
+}
+
+/// The command of a directive with one value that nginx knows outside all blocks.
+pub(super) const fn value_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    main_command(name, NGX_CONF_TAKE1, set)
+}
+
+const fn main_command(name: &'static CStr, arity: u32, set: Set) -> ngx_command_t {
     ngx_command_t {
         name: str_of(name),
-        type_: (NGX_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_NOARGS) as ngx_uint_t,
+        type_: (NGX_MAIN_CONF | arity) as ngx_uint_t,
         set: Some(set),
         conf: 0,
         offset: 0,
