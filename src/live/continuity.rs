@@ -6,6 +6,10 @@ use crate::rtmp::{Message, MessageType};
 /// How far the first frame of a new publisher is from the last one of the old, in milliseconds.
 const STEP: u32 = 20;
 
+/// How far apart audio and video of the same moment may come, in milliseconds. A larger step back is
+/// a leap of the publisher's clock, which stays one.
+const DISORDER: i32 = 10_000;
+
 /// How long, in milliseconds, frames may be found to belong before the switch. Timestamps wrap, so
 /// they cannot be compared with a time for ever.
 const SWITCH: u32 = 60_000;
@@ -13,7 +17,7 @@ const SWITCH: u32 = 60_000;
 /// What a stream's next message is to look like to go on from those before it.
 #[derive(Debug, Default)]
 pub(super) struct Continuity {
-    /// The latest timestamp of audio or video so far.
+    /// The latest timestamp of audio or video so far, by the clock that the publisher has now.
     last: Option<u32>,
     /// What the current publisher's timestamps are moved by.
     offset: u32,
@@ -62,7 +66,8 @@ impl Continuity {
             self.awaits_frame = false;
         }
         let timestamp = self.not_before_the_switch(told.wrapping_add(self.offset));
-        if self.last.is_none_or(|last| distance(last, timestamp) > 0) {
+        let is_newer = |last| !(-DISORDER..=0).contains(&distance(last, timestamp));
+        if self.last.is_none_or(is_newer) {
             self.last = Some(timestamp);
         }
         timestamp
@@ -70,8 +75,8 @@ impl Continuity {
 
     fn not_before_the_switch(&mut self, timestamp: u32) -> u32 {
         match self.floor {
-            Some(floor) if distance(floor, timestamp) < 0 => floor,
-            Some(floor) if distance(floor, timestamp) > SWITCH as i32 => {
+            Some(floor) if (-DISORDER..0).contains(&distance(floor, timestamp)) => floor,
+            Some(floor) if !(0..=SWITCH as i32).contains(&distance(floor, timestamp)) => {
                 self.floor = None;
                 timestamp
             }
@@ -118,8 +123,8 @@ mod tests {
 
     #[test]
     fn the_next_one_goes_on_where_the_last_one_was() {
-        let mut continuity = Continuity::default();
         for start in [0, 70_000, u32::MAX - 10] {
+            let mut continuity = Continuity::default();
             times(&mut continuity, [video(1000, KEY)]);
             let mut last = continuity.last.unwrap();
             continuity.succeed();
@@ -143,6 +148,18 @@ mod tests {
         continuity.succeed();
         let messages = [video(500, KEY), audio(450), video(540, INTER)];
         assert_eq!(times(&mut continuity, messages), [1020, 1000, 1060]);
+    }
+
+    #[test]
+    fn a_leap_back_stays_one() {
+        let mut continuity = Continuity::default();
+        times(&mut continuity, [video(0, KEY), video(3_600_000, INTER), video(10, INTER)]);
+        continuity.succeed();
+        let messages = [video(7_200_000, KEY), video(7_200_040, INTER), video(3_600_000, INTER)];
+        let leap = 30_u32.wrapping_sub(3_600_000);
+        assert_eq!(times(&mut continuity, messages), [30, 70, leap]);
+        let after = [video(3_600_040, INTER), video(3_600_080, INTER)];
+        assert_eq!(times(&mut continuity, after), [40, 80].map(|step| leap.wrapping_add(step)));
     }
 
     #[test]
