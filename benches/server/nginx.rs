@@ -45,7 +45,13 @@ impl Server {
             assert!(Instant::now() < deadline, "nginx does not start");
             thread::sleep(Duration::from_millis(20));
         }
-        let worker = child_of(child.id()).expect("a worker");
+        let worker = loop {
+            assert!(Instant::now() < deadline, "nginx starts no worker");
+            match child_of(child.id()) {
+                Some(worker) => break worker,
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        };
         Self { child, _directory: directory, port, worker }
     }
 

@@ -135,6 +135,7 @@ impl Cluster {
         let slot = table.slot().number();
         directory.remove_socket(slot)?;
         let socket = Socket::bind(&directory.socket(slot))?;
+        directory.protect_socket(slot)?;
         // nginx closes the descriptor with its connection.
         let watched = socket.as_fd().try_clone_to_owned()?;
         let connection = Connection::adopt(watched, on_datagram)

@@ -166,6 +166,9 @@ fn where_workers_meet_is_private_and_left_tidy() {
     let mut nginx = Nginx::start_conf(&workers(2, LIVE));
     let place = nginx.prefix().join("nginx.rtmp");
     assert_eq!(fs::metadata(&place).unwrap().mode() & 0o777, 0o700);
+    for file in fs::read_dir(&place).unwrap() {
+        assert_eq!(file.unwrap().metadata().unwrap().mode() & 0o777, 0o600);
+    }
     nginx.signal(Signal::TERM);
     nginx.wait_exit();
     assert!(!place.exists(), "left behind: {:?}", fs::read_dir(&place));

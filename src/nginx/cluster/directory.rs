@@ -5,9 +5,9 @@
 // Not media: nothing here waits for a disk, and all of it is done when a process starts.
 #![allow(clippy::disallowed_methods)]
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -99,6 +99,15 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps others out of the socket at `slot`, even where the directory's mode was changed.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn protect_socket(&self, slot: u32) -> io::Result<()> {
+        fs::set_permissions(self.socket(slot), Permissions::from_mode(FILE_MODE))
     }
 
     fn table(&self) -> PathBuf {
