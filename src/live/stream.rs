@@ -119,7 +119,7 @@ impl Stream {
     }
 
     /// How the stream is passed on.
-    pub fn config(&self) -> &StreamConfig {
+    pub fn config(&self) -> &Arc<StreamConfig> {
         &self.config
     }
 

@@ -33,8 +33,6 @@ struct Output {
     config: Arc<StreamConfig>,
     /// Whether a message has come.
     publishes: bool,
-    /// The session of this worker that was the stream's publisher until then.
-    displaced: Option<SessionId>,
 }
 
 /// Why a pull ends.
@@ -61,7 +59,7 @@ impl Pull {
     ) -> Option<Self> {
         let mut connection = Connection::adopt(descriptor, on_read)?;
         connection.set_data(stream.0 as usize);
-        let output = Output { stream, key, config, publishes: false, displaced: None };
+        let output = Output { stream, key, config, publishes: false };
         Some(Self { connection, feed: Feed::default(), owner, output })
     }
 
@@ -101,19 +99,22 @@ impl Pull {
         let streams = &mut shared.streams;
         feed.handle_input(&shared.scratch[..received], |message| output.push(message, streams))?;
         shared.fanout.mark(output.stream);
-        if let Some(session) = output.displaced.take().filter(|&session| session != PULL) {
-            shared.displace(output.stream, session);
-        }
         Ok(())
     }
 }
 
 impl Output {
+    /// Becomes the stream's publisher, unless one of this worker's has come in the meantime.
+    fn publish(&self, streams: &mut Registry) {
+        let publisher = streams.channel(self.stream).and_then(|channel| channel.publisher);
+        if publisher.is_none_or(|publisher| publisher == PULL) {
+            let _ = streams.publish(event::now(), PULL, self.key.clone(), &self.config, true);
+        }
+    }
+
     fn push(&mut self, message: Message, streams: &mut Registry) {
         if !mem::replace(&mut self.publishes, true) {
-            let key = self.key.clone();
-            let published = streams.publish(event::now(), PULL, key, &self.config, true);
-            self.displaced = published.ok().and_then(|published| published.displaced);
+            self.publish(streams);
         }
         if let Some(channel) = streams.channel_mut(self.stream)
             && channel.publisher == Some(PULL)

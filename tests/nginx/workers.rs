@@ -32,6 +32,18 @@ fn wait_keyframe(player: &mut Peer, number: u8) {
     while player.receive().expect("the keyframe before the end").payload != wanted {}
 }
 
+/// Asks for the name `cam`; `None` if it is taken.
+fn try_publish(nginx: &Nginx) -> Option<Peer> {
+    let mut peer = Peer::open(nginx.rtmp_port(), "live");
+    peer.ask_publish("cam");
+    peer.wait_for("NetStream.Publish.").says("NetStream.Publish.Start").then_some(peer)
+}
+
+/// Publishes `cam` as soon as the worker of the publisher before has seen that one leave.
+fn publish_again(nginx: &Nginx) -> Peer {
+    wait_for("a free name", || try_publish(nginx))
+}
+
 /// How many workers have a player of `name`, by what they log.
 fn workers_with_players(nginx: &Nginx) -> usize {
     let log = nginx.log();
@@ -70,19 +82,13 @@ fn what_real_clients_get_from_another_worker_is_whole() {
 #[test]
 fn a_name_is_taken_in_all_workers_and_free_in_all() {
     let nginx = Nginx::start_conf(&workers(4, LIVE));
-    let ask = || {
-        let mut peer = Peer::open(nginx.rtmp_port(), "live");
-        peer.ask_publish("cam");
-        let answer = peer.wait_for("NetStream.Publish.");
-        answer.says("NetStream.Publish.Start").then_some(peer)
-    };
-    let mut first = ask();
+    let mut first = Peer::publish(nginx.rtmp_port(), "live", "cam");
     for _ in 0..3 {
         for _ in 0..8 {
-            assert!(ask().is_none(), "two publishers of one name");
+            assert!(try_publish(&nginx).is_none(), "two publishers of one name");
         }
         drop(first);
-        first = Some(wait_for("a free name", ask));
+        first = publish_again(&nginx);
     }
 }
 
@@ -92,7 +98,7 @@ fn players_follow_a_publisher_that_moves_from_worker_to_worker() {
     let mut players: Vec<_> =
         (0..PLAYERS).map(|_| Peer::play(nginx.rtmp_port(), "live", "cam")).collect();
     for round in 1..6 {
-        let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+        let mut publisher = publish_again(&nginx);
         publisher.send(6, VIDEO, 1, 0, &keyframe(round));
         for player in &mut players {
             wait_keyframe(player, round);
@@ -121,7 +127,7 @@ fn players_of_new_workers_get_what_was_published_before_a_reload() {
     second.wait_for("NetStream.Publish.BadName");
     drop((publisher, old));
     wait_until("the end of the old workers", || nginx.old_workers().is_empty());
-    let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    let mut publisher = publish_again(&nginx);
     publisher.send(6, VIDEO, 1, 0, &keyframe(3));
     for player in &mut new {
         wait_keyframe(player, 3);
@@ -212,7 +218,7 @@ fn with_a_socket_for_each_worker_all_is_the_same() {
     let mut players: Vec<_> =
         (0..PLAYERS).map(|_| Peer::play(nginx.rtmp_port(), "live", "cam")).collect();
     for round in 1..4 {
-        let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+        let mut publisher = publish_again(&nginx);
         publisher.send(6, VIDEO, 1, 0, &keyframe(round));
         for player in &mut players {
             wait_keyframe(player, round);

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::{Shared, Worker};
 use crate::live::{SessionId, StreamId, StreamKey};
 use crate::nginx::cluster::Owner;
-use crate::nginx::conf;
 use crate::nginx::connection::Connection;
 use crate::nginx::log::{self, Level};
 use crate::nginx::peer::Peer;
 use crate::nginx::pull::{self, PULL, Pull};
+use crate::nginx::{conf, event};
 
 /// What is to be done about a stream.
 enum Verdict {
@@ -76,6 +76,21 @@ impl Worker {
         };
         // What comes from elsewhere now goes on where the old pull was.
         self.pulls.insert(stream, pull);
+        self.succeed_publisher(stream);
+    }
+
+    /// Puts the stream's pull in the place of a publisher of this worker, which another one's has
+    /// taken over from. It is told at once, though the other one may not send anything for a while.
+    fn succeed_publisher(&mut self, stream: StreamId) {
+        let Some(channel) = self.shared.streams.channel(stream) else { return };
+        let (key, config) = (channel.key.clone(), channel.stream.config().clone());
+        if channel.publisher.is_none_or(|publisher| publisher == PULL) {
+            return;
+        }
+        let published = self.shared.streams.publish(event::now(), PULL, key, &config, true);
+        if let Some(session) = published.ok().and_then(|published| published.displaced) {
+            self.shared.displace(stream, session);
+        }
     }
 
     fn new_pull(&mut self, stream: StreamId, owner: Owner) -> Option<Pull> {
