@@ -83,7 +83,7 @@ fn per_gigabyte(load: &mut Load, time: Duration, cpu: impl Fn() -> f64) -> f64 {
 pub fn ingest(options: &Options) {
     let [ours, theirs] = modules();
     let mut table = Table::new("ingest: server CPU, percent", &["C module", "ngx-rtmp"]);
-    let hls = "hls on; hls_path hls; hls_fragment 2s;";
+    let hls = "hls on; hls_path @prefix@/hls; hls_fragment 2s;";
     for (name, count, rate, application) in [
         ("200 publishers of 200 kbit/s", 200, 200_000, ""),
         ("50 publishers of 1 Mbit/s with HLS", 50, 1_000_000, hls),

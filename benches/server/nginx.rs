@@ -33,7 +33,8 @@ impl Server {
             rtmp {{ server {{ listen 127.0.0.1:{port}; {server}
                 application live {{ live on; {application} }} }} }}",
             module.display()
-        );
+        )
+        .replace("@prefix@", directory.path().to_str().expect("UTF-8"));
         fs::write(directory.path().join("nginx.conf"), text).expect("to write nginx.conf");
         let child = Command::new("taskset")
             .args(["-c", PROCESSOR, "/usr/sbin/nginx", "-c", "nginx.conf", "-p"])
