@@ -2,11 +2,13 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(ngx_feature, values(\"threads\"))");
+    println!("cargo::rustc-check-cfg=cfg(ngx_feature, values(\"pcre\", \"threads\"))");
     println!("cargo::rerun-if-env-changed=DEP_NGINX_FEATURES");
     // Set by nginx-sys; absent without the feature `nginx`.
     let features = std::env::var("DEP_NGINX_FEATURES").unwrap_or_default();
-    if features.split(',').any(|feature| feature == "threads") {
-        println!("cargo::rustc-cfg=ngx_feature=\"threads\"");
+    for known in ["pcre", "threads"] {
+        if features.split(',').any(|feature| feature == known) {
+            println!("cargo::rustc-cfg=ngx_feature=\"{known}\"");
+        }
     }
 }

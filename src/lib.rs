@@ -34,6 +34,7 @@ pub mod mpegts;
 pub mod package;
 pub mod rtmp;
 pub mod time;
+pub mod virtual_host;
 
 #[cfg(feature = "nginx")]
 #[allow(unsafe_code)]

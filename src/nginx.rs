@@ -16,6 +16,7 @@ mod packager;
 mod peer;
 mod proxy_protocol;
 mod pull;
+mod regex;
 mod server;
 mod storage;
 mod tls;

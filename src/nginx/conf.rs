@@ -6,6 +6,7 @@
 //! [`Server`] and [`Application`], shared by the sessions that run under them.
 
 mod access;
+mod address;
 mod auto_push;
 mod core;
 mod directive;
@@ -14,22 +15,26 @@ mod limit;
 mod listen;
 mod live;
 mod parse;
+mod server_name;
 mod tls;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::c_char;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_cycle, ngx_cycle_t};
 
 use self::access::AccessSettings;
+use self::address::Candidate;
 use self::core::CoreSettings;
 use self::directive::{Directive, Level, MAIN, SERVER, Setter};
 use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
+use self::server_name::ServerName;
 use self::tls::TlsSettings;
 use super::tls::Context;
 use super::{hls_cleanup, modules};
@@ -38,13 +43,15 @@ use crate::live::{ApplicationId, IdleLimits, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
+pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
-pub(super) use self::listen::{Endpoint, Listener, POOL_SIZE};
+pub(super) use self::listen::POOL_SIZE;
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 7] = [
+static DIRECTIVES: [&[Directive]; 8] = [
     BLOCKS,
     core::DIRECTIVES,
+    server_name::DIRECTIVES,
     access::DIRECTIVES,
     limit::DIRECTIVES,
     live::DIRECTIVES,
@@ -91,6 +98,8 @@ pub(super) struct Block {
     name: String,
     /// The addresses of a server.
     listens: Vec<Listen>,
+    /// The names of a server.
+    names: Vec<ServerName>,
     settings: Settings,
     max_connections: Option<MaxConnections>,
     /// The servers of `rtmp {}`, the applications of a server.
@@ -272,7 +281,7 @@ fn set_application(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
 
 /// Inherits, listens, and registers directories.
 fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
-    let (mut listens, mut servers) = (Vec::new(), Vec::new());
+    let (mut servers, mut known) = (Vec::new(), HashMap::new());
     let mut directories = hls_cleanup::Directories::default();
     for block in &mut main.children {
         block.settings.inherit(&main.settings);
@@ -284,22 +293,32 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
             None => None,
         };
-        let server = Arc::new(resolve_server(block, tls));
-        servers.push(Arc::clone(&server));
-        listens.extend(block.listens.drain(..).map(|listen| (listen, Arc::clone(&server))));
+        let server = Arc::new(resolve_server(&identity(block, &mut known), block, tls));
+        let names = mem::take(&mut block.names);
+        servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
-    listen::check_duplicates(&listens)?;
     if !directories.is_empty() {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
-    listen::add_listeners(conf, listens)?;
+    address::add_listeners(conf, &servers)?;
+    let servers = servers.into_iter().map(|(_, candidate)| candidate.server).collect();
     Ok(Main { max_connections: limit::max_connections(main)?, servers })
 }
 
-fn resolve_server(block: &Block, tls: Option<Context>) -> Server {
-    let mut names = HashSet::new();
+/// What a server is known by to workers of other configurations, which have the same address and
+/// name for it: `known` counts those that do.
+fn identity(block: &Block, known: &mut HashMap<String, u32>) -> String {
     let address = block.listens.first().map_or("", Listen::text);
+    let name = block.names.first().map_or("", |name| &name.text);
+    let identity = format!("{address}\0{name}");
+    let others = known.entry(identity.clone()).or_default();
+    *others += 1;
+    format!("{identity}\0{others}")
+}
+
+fn resolve_server(identity: &str, block: &Block, tls: Option<Context>) -> Server {
+    let mut names = HashSet::new();
     Server {
         session: Arc::new(block.settings.core.session_config()),
         tls,
@@ -310,15 +329,15 @@ fn resolve_server(block: &Block, tls: Option<Context>) -> Server {
             .children
             .iter()
             .filter(|application| names.insert(application.name.as_str()))
-            .map(|application| Arc::new(resolve_application(address, application)))
+            .map(|application| Arc::new(resolve_application(identity, application)))
             .collect(),
     }
 }
 
-fn resolve_application(address: &str, block: &Block) -> Application {
+fn resolve_application(server: &str, block: &Block) -> Application {
     let settings = &block.settings;
     Application {
-        id: ApplicationId::new(address, &block.name),
+        id: ApplicationId::new(server, &block.name),
         name: block.name.clone(),
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),

@@ -146,9 +146,7 @@ impl Peer {
         server: &Arc<Server>,
         application: &Arc<Application>,
     ) -> Self {
-        let text = "unix:".to_owned();
-        let endpoint =
-            Endpoint { server: Arc::clone(server), text, proxy_protocol: false, tls: None };
+        let endpoint = Endpoint::between_workers(server);
         let session = Session::feeding(Arc::clone(&server.session), event::now());
         let mut peer = Self::with(id, connection, "worker".to_owned(), endpoint, session);
         peer.application = Some(Arc::clone(application));

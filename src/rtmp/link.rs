@@ -37,6 +37,18 @@ impl Link {
         }
     }
 
+    /// Takes other settings. A peer that wants more acknowledgements keeps getting them.
+    pub(super) fn configure(
+        &mut self,
+        reader: ReaderConfig,
+        repeat_extended_timestamp: bool,
+        ack_window: u32,
+    ) {
+        self.reader.configure(reader);
+        self.framing.repeat_extended_timestamp = repeat_extended_timestamp;
+        self.ack_window = self.ack_window.min(ack_window);
+    }
+
     /// Counts bytes that came in.
     pub(super) const fn count_received(&mut self, bytes: usize) {
         self.received += bytes as u64;

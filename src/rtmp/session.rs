@@ -168,6 +168,18 @@ impl Session {
         Output::Timeout(self.deadline())
     }
 
+    /// Takes the settings of the server that the client has turned out to mean, before the `connect`
+    /// that is waiting is answered. What the client has done so far is judged by the old ones.
+    pub fn configure(&mut self, config: &Arc<SessionConfig>, now: Instant) {
+        if let State::Asked(Question::Connect { .. }) = self.state
+            && !Arc::ptr_eq(&self.config, config)
+        {
+            self.link.configure(config.reader(), config.play_time_fix, config.ack_window);
+            self.keepalive = Keepalive::new(config.ping, config.ping_timeout, config.busy, now);
+            self.config = Arc::clone(config);
+        }
+    }
+
     /// Accepts the `connect` that is waiting for an answer, if one is.
     ///
     /// # Errors

@@ -25,6 +25,10 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("send_lowat", "0", MAIN | SERVER | APPLICATION),
     ("connection_pool_size", "256", MAIN | SERVER),
     ("merge_slashes", "on", MAIN | SERVER),
+    ("server_names_hash_max_size", "512", MAIN),
+    ("server_names_hash_bucket_size", "64", MAIN),
+    ("variables_hash_max_size", "1024", MAIN),
+    ("variables_hash_bucket_size", "64", MAIN),
     ("allow", "all", MAIN | SERVER | APPLICATION),
     ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
     ("ping", "500ms", MAIN | SERVER),
@@ -76,6 +80,10 @@ const UNUSED: &[&str] = &[
     "send_lowat",
     "connection_pool_size",
     "merge_slashes",
+    "server_names_hash_max_size",
+    "server_names_hash_bucket_size",
+    "variables_hash_max_size",
+    "variables_hash_bucket_size",
     "stream_buckets",
     "buffer",
     "sync",
@@ -172,6 +180,8 @@ fn directives_may_stand_nowhere_else() {
         (MAIN, "application live {}"),
         (APPLICATION, "application inner {}"),
         (SERVER, "server {}"),
+        (MAIN, "server_name a;"),
+        (APPLICATION, "server_name a;"),
         (APPLICATION, "server {}"),
         (SERVER, "rtmp {}"),
         (SERVER, "worker_processes 1;"),
@@ -290,6 +300,7 @@ fn wrong_numbers_of_arguments_are_refused() {
     }
     for (level, directive) in [
         (SERVER, "listen;"),
+        (SERVER, "server_name;"),
         (SERVER, "application {}"),
         (SERVER, "application two names {}"),
         (MAIN, "server name {}"),
@@ -333,6 +344,20 @@ fn wrong_listens_are_refused() {
     ] {
         let parts = [&["\"listen\" directive"], parts].concat();
         check_refused(&at(SERVER, &format!("listen {arguments};")), &parts);
+    }
+}
+
+#[test]
+fn wrong_server_names_are_refused() {
+    for (names, wrong) in [
+        ("a *", "has the invalid name \"*\", it must be a host name, *.DOMAIN"),
+        ("a.*.b", "has the invalid name \"a.*.b\""),
+        ("a:1935", "has the invalid name \"a:1935\""),
+        ("a ~(", "has an invalid expression"),
+        ("~", "has an empty expression"),
+    ] {
+        let directive = format!("server_name {names};");
+        check_refused(&at(SERVER, &directive), &["\"server_name\" directive", wrong]);
     }
 }
 

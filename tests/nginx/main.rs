@@ -24,5 +24,6 @@ mod players;
 mod storage;
 mod takeover;
 mod tls;
+mod vhosts;
 mod wire;
 mod workers;

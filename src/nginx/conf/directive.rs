@@ -276,8 +276,14 @@ impl Conf {
         kept
     }
 
+    /// The name of this machine.
+    pub(super) fn hostname(&self) -> String {
+        // SAFETY: the cycle is there while a configuration is parsed, and so is its host's name.
+        unsafe { (*self.0.cycle).hostname.to_string() }
+    }
+
     /// The text in the configuration's memory, ended by zero.
-    pub(super) fn copy(&mut self, text: &str) -> Result<ngx_str_t, Failure> {
+    pub(in crate::nginx) fn copy(&mut self, text: &str) -> Result<ngx_str_t, Failure> {
         // SAFETY: a configuration has a pool.
         let data = unsafe { ngx_pcalloc(self.0.pool, text.len() + 1) }.cast::<u8>();
         if data.is_null() {

@@ -3,16 +3,14 @@
 use std::mem;
 use std::net::IpAddr;
 
-use std::sync::Arc;
-
 use nginx_sys::{
     NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_create_listening, ngx_int_t, ngx_listening_t,
     ngx_parse_size, ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
 };
 
+use super::Block;
+use super::address::Listener;
 use super::directive::{Conf, Failure};
-use super::{Block, Server};
-use crate::nginx::tls::Context;
 use crate::nginx::{connection, server};
 
 /// RTMP's registered port.
@@ -41,6 +39,7 @@ struct Options {
     keepalive: Option<KeepAlive>,
     proxy_protocol: bool,
     ssl: bool,
+    default_server: bool,
     /// A socket for each worker, among which the system spreads connections.
     reuseport: bool,
     /// Accepts when there is something to read.
@@ -115,6 +114,7 @@ fn resolve(conf: &mut Conf) -> Result<Vec<ngx_addr_t>, Failure> {
 impl Options {
     fn set(&mut self, parameter: &str) -> Result<(), Failure> {
         match parameter.split_once('=').unwrap_or((parameter, "")) {
+            ("default_server" | "default", "") => self.default_server = true,
             ("bind", "") => self.bind = true,
             ("proxy_protocol", "") => self.proxy_protocol = true,
             ("ssl", "") => self.ssl = true,
@@ -148,7 +148,7 @@ impl Options {
     }
 }
 
-const PARAMETERS: &str = "bind, ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], \
+const PARAMETERS: &str = "default_server, bind, ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], \
      proxy_protocol, ssl, reuseport, deferred, backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
 
 fn positive(parameter: &str, value: &str) -> Result<i32, Failure> {
@@ -209,77 +209,6 @@ fn keepalive_seconds(text: &str) -> Option<i32> {
     i32::try_from(unsafe { ngx_parse_time(&raw mut value, 1) }).ok().filter(|&n| n > 0)
 }
 
-/// The servers behind one listening socket.
-#[derive(Debug)]
-pub(in crate::nginx) struct Listener {
-    /// The address the socket is bound to.
-    bound: Endpoint,
-    /// Addresses of the same port that the bound wildcard covers.
-    covered: Vec<(IpAddr, Endpoint)>,
-}
-
-/// An address as a connection to it sees it.
-#[derive(Clone, Debug)]
-pub(in crate::nginx) struct Endpoint {
-    pub(in crate::nginx) server: Arc<Server>,
-    pub(in crate::nginx) text: String,
-    pub(in crate::nginx) proxy_protocol: bool,
-    /// What TLS needs, where it is used.
-    pub(in crate::nginx) tls: Option<Context>,
-}
-
-impl Listener {
-    /// The endpoint of a connection. `local` finds out its local address, which costs a system
-    /// call, so it is only called where that decides.
-    pub(in crate::nginx) fn endpoint(&self, local: impl FnOnce() -> Option<IpAddr>) -> &Endpoint {
-        if self.covered.is_empty() {
-            return &self.bound;
-        }
-        let local = local();
-        self.covered
-            .iter()
-            .find(|(address, _)| Some(*address) == local)
-            .map_or(&self.bound, |(_, endpoint)| endpoint)
-    }
-}
-
-pub(super) fn check_duplicates(listens: &[(Listen, Arc<Server>)]) -> Result<(), Failure> {
-    for (index, (listen, _)) in listens.iter().enumerate() {
-        let Listen { text, place, .. } = listen;
-        if let Some((other, _)) = listens[..index].iter().find(|(other, _)| other.text == *text) {
-            let first = &other.place;
-            return Err(format!("has a duplicate \"listen {text}\", at {first} and {place}").into());
-        }
-    }
-    Ok(())
-}
-
-/// Gives nginx the sockets to open. Where a wildcard address has the port, the other addresses of
-/// that port share its socket unless they ask for their own, as two sockets cannot have one port.
-pub(super) fn add_listeners(
-    conf: &mut Conf,
-    listens: Vec<(Listen, Arc<Server>)>,
-) -> Result<(), Failure> {
-    let covers = |wildcard: &Listen, other: &Listen| {
-        wildcard.is_wildcard()
-            && !other.is_wildcard()
-            && !other.options.bind
-            && wildcard.family_and_port() == other.family_and_port()
-    };
-    for (listen, server) in &listens {
-        if listens.iter().any(|(other, _)| covers(other, listen)) {
-            continue;
-        }
-        let covered = listens
-            .iter()
-            .filter(|(other, _)| covers(listen, other))
-            .filter_map(|(other, server)| Some((other.ip()?, other.endpoint(server))))
-            .collect();
-        listen.open(conf, Listener { bound: listen.endpoint(server), covered })?;
-    }
-    Ok(())
-}
-
 impl Listen {
     /// The address as nginx prints it.
     pub(super) fn text(&self) -> &str {
@@ -296,16 +225,44 @@ impl Listen {
         self.options.ssl
     }
 
-    fn endpoint(&self, server: &Arc<Server>) -> Endpoint {
-        Endpoint {
-            server: Arc::clone(server),
-            text: self.text.clone(),
-            proxy_protocol: self.options.proxy_protocol,
-            tls: server.tls.filter(|_| self.is_tls()),
-        }
+    /// Whether clients are announced by the PROXY protocol.
+    pub(super) fn has_proxy_protocol(&self) -> bool {
+        self.options.proxy_protocol
     }
 
-    fn ip(&self) -> Option<IpAddr> {
+    /// Whether the server is that of hosts that no server has a name for.
+    pub(super) fn is_default_server(&self) -> bool {
+        self.options.default_server
+    }
+
+    /// Whether connections to `other` come through the socket of this one.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.is_wildcard()
+            && !other.is_wildcard()
+            && !other.options.bind
+            && self.family_and_port() == other.family_and_port()
+    }
+
+    /// Takes in what another server says of the address. What is about the socket may be said once.
+    pub(super) fn merge(&mut self, other: &Self) -> Result<(), Failure> {
+        if self.options.bind && other.options.bind {
+            let (text, first, second) = (&self.text, &self.place, &other.place);
+            return Err(format!(
+                "has duplicate options of \"listen {text}\", at {first} and {second}; what is about \
+                 the socket is said once"
+            )
+            .into());
+        }
+        let (proxy_protocol, ssl) = (self.options.proxy_protocol, self.options.ssl);
+        if other.options.bind {
+            (self.options, self.place) = (other.options, other.place.clone());
+        }
+        self.options.proxy_protocol |= proxy_protocol || other.options.proxy_protocol;
+        self.options.ssl |= ssl || other.options.ssl;
+        Ok(())
+    }
+
+    pub(super) fn ip(&self) -> Option<IpAddr> {
         // SAFETY: nginx resolved the address.
         unsafe { connection::ip_of(self.sockaddr.sockaddr) }
     }
@@ -320,7 +277,8 @@ impl Listen {
         self.ip().map(|ip| (ip.is_ipv4(), port))
     }
 
-    fn open(&self, conf: &mut Conf, listener: Listener) -> Result<(), Failure> {
+    /// Gives nginx the socket to open.
+    pub(super) fn open(&self, conf: &mut Conf, listener: Listener) -> Result<(), Failure> {
         let listener = conf.keep(listener);
         let raw = &raw mut *conf.raw();
         // SAFETY: the address is nginx's own.

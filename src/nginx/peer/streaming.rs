@@ -36,6 +36,8 @@ impl Peer {
 
     fn connect(&mut self, connect: &Connect) -> Result<(), rtmp::Error> {
         self.context.set_application(&connect.app);
+        self.endpoint.choose(&connect.tc_url);
+        self.session.configure(&self.endpoint.server.session, event::now());
         let Some(application) = self.endpoint.server.application(&connect.app) else {
             self.connection.log(Level::Info, format_args!("refused: unknown application"));
             self.session.reject_connect("Application not found.");

@@ -57,6 +57,11 @@ impl ChunkReader {
         }
     }
 
+    /// Accepts something else, from the next header on.
+    pub const fn configure(&mut self, config: ReaderConfig) {
+        self.config = config;
+    }
+
     /// Takes the next message off the front of `input`; `None` once the input is used up.
     ///
     /// # Errors

@@ -1,10 +1,13 @@
 //! Protocol control: chunk sizes, acknowledgements, pings.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::BytesMut;
 
 use super::peer::Peer;
 use crate::rtmp::control::{Control, UserControl};
-use crate::rtmp::session::{Event, SessionConfig};
+use crate::rtmp::session::{Event, Output, SessionConfig};
 use crate::rtmp::{Error, Limit, Message, MessageType, PeerMisbehaved};
 
 #[test]
@@ -20,6 +23,33 @@ fn connect_is_answered_with_windows_and_chunk_size_first() {
         ]
     );
     assert_eq!(peer.last_code(), "NetConnection.Connect.Success");
+}
+
+#[test]
+fn settings_may_change_until_connect_is_answered() {
+    let chosen = Arc::new(SessionConfig {
+        ack_window: 1000,
+        chunk_size: 200,
+        max_message: 300,
+        ping: Duration::from_secs(5),
+        ..SessionConfig::default()
+    });
+    let mut peer = Peer::new(SessionConfig::default());
+    peer.accept = false;
+    peer.connect("live").unwrap();
+    peer.session.configure(&chosen, peer.now);
+    peer.session.accept_connect(peer.now).unwrap();
+    peer.accept = true;
+    peer.drain().unwrap();
+    assert_eq!(
+        peer.controls(),
+        [Control::WindowAckSize(1000), Control::SetPeerBandwidth(1000), Control::SetChunkSize(200),]
+    );
+    assert_eq!(peer.session.poll_output(), Output::Timeout(Some(peer.now + chosen.ping)));
+    peer.session.configure(&Arc::new(SessionConfig::default()), peer.now);
+    peer.publish("cam").unwrap();
+    let error = peer.send(MessageType::Video, 0, vec![9; 301]);
+    assert!(matches!(error, Err(Error::Limit(Limit::Message { .. }))), "{error:?}");
 }
 
 #[test]

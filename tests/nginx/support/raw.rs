@@ -79,7 +79,13 @@ impl Peer {
     /// Connects to `application` and creates a message stream.
     #[track_caller]
     pub fn enter(&mut self, application: &str) {
-        self.command(0, &connect(application));
+        self.enter_by(&connect(application));
+    }
+
+    /// [`enter`](Self::enter) with a `connect` of one's own.
+    #[track_caller]
+    pub fn enter_by(&mut self, connect: &[u8]) {
+        self.command(0, connect);
         self.wait_for("NetConnection.Connect.Success");
         self.command(0, &[string("createStream"), number(2.0), null()].concat());
         self.wait_for("_result");
@@ -291,13 +297,18 @@ pub fn chunks(
 
 /// The command `connect` to `application`.
 pub fn connect(application: &str) -> Vec<u8> {
+    connect_to(&format!("rtmp://127.0.0.1/{application}"), application)
+}
+
+/// The command `connect` to `application` at `url`.
+pub fn connect_to(url: &str, application: &str) -> Vec<u8> {
     let property = |name: &str, value: Vec<u8>| [string(name)[1..].to_vec(), value].concat();
     [
         string("connect"),
         number(1.0),
         vec![3],
         property("app", string(application)),
-        property("tcUrl", string(&format!("rtmp://127.0.0.1/{application}"))),
+        property("tcUrl", string(url)),
         vec![0, 0, 9],
     ]
     .concat()
