@@ -19,6 +19,7 @@ mod pull;
 mod regex;
 mod server;
 mod storage;
+#[cfg_attr(not(ngx_feature = "ssl"), path = "nginx/no_tls.rs")]
 mod tls;
 mod worker;
 

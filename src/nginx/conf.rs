@@ -16,6 +16,7 @@ mod listen;
 mod live;
 mod parse;
 mod server_name;
+#[cfg_attr(not(ngx_feature = "ssl"), path = "conf/no_tls.rs")]
 mod tls;
 
 use std::collections::{HashMap, HashSet};

@@ -56,6 +56,7 @@ pub(super) fn rtmp_index() -> usize {
 }
 
 /// What tells this module's shared memory from that of others.
+#[cfg(ngx_feature = "ssl")]
 pub(super) fn rtmp_tag() -> *mut c_void {
     (&raw mut ngx_rtmp_module).cast()
 }

@@ -294,6 +294,7 @@ impl Peer {
     }
 
     /// A TLS handshake has come to its end.
+    #[cfg(ngx_feature = "ssl")]
     pub(super) fn on_tls_handshake(&mut self, shared: &mut Shared) -> Result<(), End> {
         if let Some(tls) = self.endpoint.tls {
             let handshake = tls.finish(self.connection.raw());

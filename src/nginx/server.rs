@@ -72,6 +72,7 @@ pub(super) unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
 
 /// A TLS handshake that had to wait has come to its end. nginx has put handlers of its own in place
 /// of the connection's.
+#[cfg(ngx_feature = "ssl")]
 pub(super) unsafe extern "C" fn on_tls_handshake(c: *mut ngx_connection_t) {
     // SAFETY: nginx gives an open connection, with the session's number in it.
     let id = unsafe {

@@ -41,6 +41,7 @@ pub(super) struct Directive {
 }
 
 /// What a directive takes, and where it goes.
+#[cfg_attr(not(ngx_feature = "ssl"), allow(dead_code))]
 pub(super) enum Setter {
     /// `on` or `off`.
     Flag(Slot<bool>),
