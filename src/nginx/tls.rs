@@ -5,8 +5,10 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_AGAIN, NGX_OK, NGX_SSL_BUFFER, NGX_SSL_BUFFERED, SSL_get_verify_result,
-    SSL_get1_peer_certificate, X509_free, ngx_connection_t, ngx_int_t, ngx_ssl_create_connection,
-    ngx_ssl_handshake, ngx_ssl_shutdown, ngx_ssl_t, ngx_uint_t,
+    SSL_get1_peer_certificate, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+    X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+    X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_OK, X509_free, ngx_connection_t, ngx_int_t,
+    ngx_ssl_create_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_ssl_t, ngx_uint_t,
 };
 
 use super::server;
@@ -30,9 +32,20 @@ pub(super) enum Verify {
     Off,
     /// A certificate that is shown must be good.
     Optional,
+    /// A certificate that is shown must be good but for who has signed it.
+    OptionalUntrusted,
     /// A good certificate must be shown.
     Required,
 }
+
+/// OpenSSL's verdicts on a certificate that nobody who is known has signed
+/// (ngx_ssl_verify_error_optional).
+const UNTRUSTED: [u32; 4] = [
+    X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+    X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+    X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+];
 
 /// How far a handshake has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +111,10 @@ impl Context {
             (SSL_get_verify_result(session), !certificate.is_null())
         };
         let is_missing = self.verify == Verify::Required && !has_certificate;
-        // X509_V_OK
-        if result == 0 && !is_missing { Handshake::Done } else { Handshake::Unverified }
+        let result = u32::try_from(result).unwrap_or(u32::MAX);
+        let may_be_untrusted = self.verify == Verify::OptionalUntrusted;
+        let is_good = result == X509_V_OK || may_be_untrusted && UNTRUSTED.contains(&result);
+        if is_good && !is_missing { Handshake::Done } else { Handshake::Unverified }
     }
 }
 

@@ -128,6 +128,28 @@ fn clients_may_have_to_show_a_certificate() {
 }
 
 #[test]
+fn a_certificate_may_be_optional_and_signed_by_anyone() {
+    let (certificate, key) = certificate();
+    let shown = ["-cert", &certificate, "-key", &key, "-tls1_2"];
+    for (verify, options, is_good) in [
+        ("optional_no_ca", &shown[..], true),
+        ("optional_no_ca", &["-tls1_2"], true),
+        // Without it in `ssl_client_certificate`, nobody who is known has signed it.
+        ("optional; ssl_client_certificate /etc/ssl/certs/ca-certificates.crt", &shown, false),
+        ("optional; ssl_client_certificate /etc/ssl/certs/ca-certificates.crt", &["-tls1_2"], true),
+    ] {
+        let nginx = Nginx::start_conf(&tls(&format!("ssl_verify_client {verify};")));
+        assert!(handshake(&nginx, options).status.success());
+        nginx.wait_log(&match is_good {
+            true => ["client closed connection", "receiving RTMP handshake"],
+            false => ["client showed no good certificate", "SSL handshaking"],
+        });
+        let refused = nginx.log().contains("no good certificate");
+        assert_eq!(!refused, is_good, "{verify} {options:?}");
+    }
+}
+
+#[test]
 fn what_cannot_work_is_refused() {
     let (certificate, key) = certificate();
     let pair = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");

@@ -128,9 +128,11 @@ fn set_verify_client(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> 
         "off" => Verify::Off,
         "on" => Verify::Required,
         "optional" => Verify::Optional,
+        "optional_no_ca" => Verify::OptionalUntrusted,
         other => {
             return Err(format!(
-                "has the invalid value \"{other}\", it must be \"on\", \"off\" or \"optional\""
+                "has the invalid value \"{other}\", it must be \"on\", \"off\", \"optional\" or \
+                 \"optional_no_ca\""
             )
             .into());
         }
@@ -213,7 +215,8 @@ impl TlsSettings {
             return Err(missing("ssl_certificate_key\" for each \"ssl_certificate"));
         }
         let verify = self.verify_client.unwrap_or_default();
-        if verify != Verify::Off && self.client_certificate.is_none() {
+        let needs_signers = !matches!(verify, Verify::Off | Verify::OptionalUntrusted);
+        if needs_signers && self.client_certificate.is_none() {
             return Err(missing("ssl_client_certificate\" for \"ssl_verify_client"));
         }
         let ssl = self.create(conf)?;
