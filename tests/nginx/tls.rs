@@ -1,15 +1,18 @@
 //! RTMPS: `listen ... ssl`.
 
+use std::collections::HashSet;
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Output;
 
-use crate::support::media::{Clip, assert_unbroken};
+use crate::support::media::{Clip, assert_unbroken, flv_tags};
 use crate::support::nginx::{Conf, Nginx, test_conf};
 use crate::support::player::Player;
-use crate::support::process::{command, run};
+use crate::support::process::{Process, command, run};
 use crate::support::publisher::Publisher;
-use crate::support::raw::{closes_within, dial};
+use crate::support::raw::{Peer, VIDEO, closes_within, dial};
 use crate::support::{PATIENCE, wait_for};
 
 const LIVE: &str = "application live { live on; }";
@@ -111,6 +114,64 @@ fn protocols_and_ciphers_are_those_that_are_set() {
     let text = String::from_utf8_lossy(&handshake(&nginx, &["-brief"]).stderr).into_owned();
     assert!(text.contains("TLSv1.2") && text.contains("ECDHE-RSA-AES128-GCM-SHA256"), "{text}");
     assert!(!handshake(&nginx, &["-tls1_3"]).status.success());
+}
+
+/// A connection whose bytes `openssl s_client` carries over TLS, at the speed at which they are read.
+fn dial_tls(nginx: &Nginx) -> (TcpStream, Process) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = dial(listener.local_addr().unwrap().port());
+    let theirs: OwnedFd = listener.accept().unwrap().0.into();
+    let mut openssl = command("openssl");
+    let address = format!("127.0.0.1:{}", nginx.rtmp_port());
+    openssl.args(["s_client", "-quiet", "-connect", &address]);
+    openssl.stdin(theirs.try_clone().unwrap()).stdout(theirs);
+    let process = Process::spawn("openssl", &mut openssl, &nginx.prefix().join("openssl.log"));
+    (ours, process)
+}
+
+#[test]
+fn a_player_that_stalls_costs_nobody_else_and_goes_on_with_whole_frames() {
+    let nginx = Nginx::start_conf(&tls("max_message 4m;"));
+    let clip = Clip::large();
+    let (stream, _openssl) = dial_tls(&nginx);
+    let mut stalled = Peer::over(stream);
+    stalled.enter("live");
+    stalled.ask_play("cam");
+    stalled.wait_for("NetStream.Play.Start");
+    let player = Player::start(&rtmps(&nginx));
+    let _publisher = Publisher::endless(clip, &rtmps(&nginx));
+    // Five seconds are 25 MB, more than the kernel and the server keep for one player.
+    assert_unbroken(&player.wait_video(125).video, &clip.frames.video);
+    let sent: HashSet<Vec<u8>> = flv_tags(&clip.path).into_iter().map(|tag| tag.2).collect();
+    let mut times = Vec::new();
+    while times.len() < 60 || times.last() < Some(&5000) {
+        let message = stalled.receive().expect("the stream to go on");
+        if message.kind == VIDEO {
+            assert!(sent.contains(&message.payload), "not a frame at {}", message.timestamp);
+            times.push(message.timestamp);
+        }
+    }
+    assert!(times.is_sorted());
+    let skipped = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(skipped > Some(1000), "nothing was skipped: {times:?}");
+}
+
+#[test]
+fn sessions_are_resumed_from_the_cache_and_by_tickets() {
+    for (more, options) in [
+        ("ssl_session_cache shared:RTMP:1m; ssl_session_tickets off;", &["-no_ticket"][..]),
+        ("ssl_session_cache builtin:100; ssl_session_tickets off;", &["-no_ticket"]),
+        ("ssl_session_cache none;", &[]),
+    ] {
+        let nginx = Nginx::start_conf(&tls(more));
+        let options = [&["-tls1_2", "-reconnect"], options].concat();
+        let output = handshake(&nginx, &options);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.matches("Reused, TLSv1.2").count(), 5, "{more}: {text}");
+    }
+    let nginx = Nginx::start_conf(&tls("ssl_session_cache off; ssl_session_tickets off;"));
+    let output = handshake(&nginx, &["-tls1_2", "-reconnect"]);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("Reused"));
 }
 
 #[test]
