@@ -5,6 +5,7 @@
 //! [`client::Client`].
 
 mod aggregate;
+pub mod capabilities;
 pub mod chunk;
 pub mod client;
 pub mod command;

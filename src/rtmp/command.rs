@@ -3,6 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::capabilities::Capabilities;
 use super::{Error, Limit, Message, MessageType, PeerMisbehaved};
 use crate::amf0::Value;
 
@@ -135,6 +136,8 @@ pub struct Connect {
     pub page_url: String,
     /// 0 for AMF0, 3 for AMF3; echoed in the answer.
     pub object_encoding: f64,
+    /// What the client can do beyond RTMP 1.0, if it says so.
+    pub capabilities: Option<Box<Capabilities>>,
 }
 
 impl Connect {
@@ -158,6 +161,7 @@ impl Connect {
                 .get("objectEncoding")
                 .and_then(Value::as_number)
                 .unwrap_or_default(),
+            capabilities: Capabilities::of_client(&object).map(Box::new),
         })
     }
 }

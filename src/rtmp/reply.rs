@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::session::STREAM_ID;
-use super::{Error, Message, MessageType, PeerMisbehaved, command};
+use super::{Error, Message, MessageType, PeerMisbehaved, capabilities, command};
 use crate::amf0::Value;
 
 /// Whether an information object tells of success.
@@ -20,16 +20,18 @@ pub(super) fn result(transaction: f64, value: Value) -> Bytes {
     command::encode("_result", transaction, &[Value::Null, value])
 }
 
-/// `_result` of `connect`.
-pub(super) fn connect_result(transaction: f64, object_encoding: f64) -> Bytes {
-    let properties = Value::Object(vec![
-        ("fmsVer".into(), "FMS/3,0,1,123".into()),
-        ("capabilities".into(), 31.0.into()),
-    ]);
+/// `_result` of `connect`. Only a client that is `enhanced` is told what Enhanced RTMP adds.
+pub(super) fn connect_result(transaction: f64, object_encoding: f64, enhanced: bool) -> Bytes {
+    let mut properties =
+        vec![("fmsVer".into(), "FMS/3,0,1,123".into()), ("capabilities".into(), 31.0.into())];
+    if enhanced {
+        properties.extend(capabilities::of_server());
+    }
     let mut information =
         information(Level::Status, "NetConnection.Connect.Success", "Connection succeeded.");
     information.push(("objectEncoding".into(), object_encoding.into()));
-    command::encode("_result", transaction, &[properties, Value::Object(information)])
+    let arguments = [Value::Object(properties), Value::Object(information)];
+    command::encode("_result", transaction, &arguments)
 }
 
 /// `_error` of a command.

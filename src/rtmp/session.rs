@@ -1,6 +1,7 @@
 //! The server's side of one RTMP connection.
 
 mod config;
+mod ending;
 mod event;
 mod keepalive;
 mod request;
@@ -49,6 +50,8 @@ pub struct Session {
     started: Instant,
     keepalive: Keepalive,
     connect: Option<Arc<Connect>>,
+    /// Whether the server shuts down once its peers have left.
+    server_leaves: bool,
     events: VecDeque<Event>,
     /// Input that arrived before a request was answered.
     held: BytesMut,
@@ -96,6 +99,7 @@ impl Session {
             started: now,
             keepalive: Keepalive::new(config.ping, config.ping_timeout, config.busy, now),
             connect: None,
+            server_leaves: false,
             events: VecDeque::new(),
             held: BytesMut::new(),
             config,
@@ -192,7 +196,11 @@ impl Session {
         self.link.send_control(Control::WindowAckSize(self.config.ack_window));
         self.link.send_control(Control::SetPeerBandwidth(self.config.ack_window));
         self.link.send_control(Control::SetChunkSize(self.config.chunk_size));
-        self.link.send_command(0, reply::connect_result(transaction, object_encoding));
+        let is_enhanced = self.connect().is_some_and(|connect| connect.capabilities.is_some());
+        let result = reply::connect_result(transaction, object_encoding, is_enhanced);
+        self.link.send_command(0, result);
+        self.state = State::Idle;
+        self.tell_reconnect();
         self.resume(now, State::Idle)
     }
 
@@ -226,15 +234,6 @@ impl Session {
         }
     }
 
-    /// Ends an accepted publish, if there is one, as another publisher has taken over, and closes.
-    pub fn end_publish(&mut self) {
-        if let State::Publishing = self.state {
-            let code = PublishRefusal::BadName.code();
-            self.send_status(Level::Error, code, "Another publisher took over.");
-            self.state = State::Closing;
-        }
-    }
-
     /// Accepts the `play` that is waiting for an answer, if one is. From now on the stream's frames
     /// may be sent.
     ///
@@ -259,16 +258,6 @@ impl Session {
         if let State::Asked(Question::Play { .. }) = self.state {
             self.send_status(Level::Error, refusal.code(), refusal.description());
             self.state = State::Closing;
-        }
-    }
-
-    /// Ends an accepted play, if there is one: the stream is over. The connection lives on, and the
-    /// peer may play another stream.
-    pub fn end_play(&mut self) {
-        if let State::Playing = self.state {
-            self.link.send_control(Control::User(UserControl::StreamEof(STREAM_ID)));
-            self.send_status(Level::Status, "NetStream.Play.Stop", "Stop playing.");
-            self.state = State::Idle;
         }
     }
 

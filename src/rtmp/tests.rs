@@ -2,6 +2,7 @@
 
 mod captures;
 mod control;
+mod ending;
 mod faults;
 mod media;
 mod pair;
