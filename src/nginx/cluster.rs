@@ -144,12 +144,17 @@ impl Cluster {
     }
 
     /// Takes the name of a stream that is about to be published here; from another worker only with
-    /// `take_over`.
+    /// `take_over`, or if that one [offers](Self::offer) it.
     pub(super) fn claim(&self, key: &StreamKey, take_over: bool) -> Claim {
         self.table.claim(key, take_over).unwrap_or_else(|error| {
             report("claiming a stream's name", &error);
             Claim::Granted
         })
+    }
+
+    /// Lets any other worker take the name.
+    pub(super) fn offer(&self, key: &StreamKey) {
+        self.table.offer(key).unwrap_or_else(|error| report("offering a stream", &error));
     }
 
     /// Gives the name back.

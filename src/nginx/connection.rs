@@ -40,6 +40,15 @@ pub(super) enum Received {
     Error,
 }
 
+/// What nginx has to say to a connection when its worker shuts down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// The worker takes no more connections, and ends when those it has are closed.
+    WorkerLeaves,
+    /// `worker_shutdown_timeout` has passed.
+    MustClose,
+}
+
 /// The connection is broken; nginx has logged why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Broken;
@@ -145,9 +154,22 @@ impl Connection {
         check(unsafe { ngx_tcp_nodelay(self.raw()) })
     }
 
-    /// Whether nginx wants it closed: `worker_shutdown_timeout` has passed.
-    pub(super) fn must_close(&self) -> bool {
-        self.get().close() != 0
+    /// Asks for [`Notice::WorkerLeaves`], which nginx gives connections that it takes for idle.
+    pub(super) fn expect_notice(&mut self) {
+        self.raw().set_idle(1);
+    }
+
+    /// What nginx has called the event handler of reading for, besides reading; given once.
+    pub(super) fn take_notice(&mut self) -> Option<Notice> {
+        let c = self.raw();
+        if c.close() == 0 {
+            return None;
+        }
+        // Set by ngx_shutdown_timer_handler only. With it TLS would end without a word.
+        let notice = if c.error() != 0 { Notice::MustClose } else { Notice::WorkerLeaves };
+        c.set_close(0);
+        c.set_error(0);
+        Some(notice)
     }
 
     pub(super) fn recv(&mut self, buffer: &mut [u8]) -> Received {

@@ -1,5 +1,6 @@
 //! One session: a connection, the protocol on it, and what it does with streams.
 
+mod ending;
 mod outbox;
 mod sending;
 mod streaming;
@@ -135,6 +136,7 @@ impl Peer {
         let client = connection.client();
         let config = Arc::clone(&endpoint.server.session);
         let session = Session::new(config, event::now(), ngx_random() as u64);
+        connection.expect_notice();
         let ip = connection.client_ip();
         Self { client: ip, ..Self::with(id, connection, client, endpoint, session) }
     }
@@ -219,8 +221,8 @@ impl Peer {
     }
 
     pub(super) fn on_readable(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if self.connection.must_close() {
-            return Err(End::Shutdown);
+        if let Some(notice) = self.connection.take_notice() {
+            self.heed(notice, shared)?;
         }
         if !self.reach_rtmp()? {
             return Ok(self.connection.wait_readable()?);
@@ -270,6 +272,9 @@ impl Peer {
         let received = self.session.bytes_received();
         self.connection.log(Level::Info, format_args!("{end}, {received} bytes received"));
         self.leave(shared);
+        if matches!(end, End::Closed | End::Shutdown) {
+            self.discard_input(shared);
+        }
         if !self.feeds {
             shared.count_connection(-1);
         }

@@ -213,6 +213,13 @@ impl Shared {
         }
     }
 
+    /// Lets a publisher of another worker take the stream over, whatever `publish_takeover` says.
+    pub(super) fn offer(&self, stream: StreamId) {
+        if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream)) {
+            cluster.offer(&channel.key);
+        }
+    }
+
     /// `session` does not publish the stream any more.
     pub(super) fn unpublish(&mut self, session: SessionId, stream: StreamId) {
         if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream))

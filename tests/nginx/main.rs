@@ -12,6 +12,7 @@ mod support;
 
 mod access;
 mod config;
+mod ending;
 mod fanout;
 mod hls;
 mod hostile;

@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Output;
 
+use rustix::process::Signal;
+
 use crate::support::media::{Clip, assert_unbroken, flv_tags};
 use crate::support::nginx::{Conf, Nginx, test_conf};
 use crate::support::player::Player;
@@ -154,6 +156,20 @@ fn a_player_that_stalls_costs_nobody_else_and_goes_on_with_whole_frames() {
     assert!(times.is_sorted());
     let skipped = times.windows(2).map(|pair| pair[1] - pair[0]).max();
     assert!(skipped > Some(1000), "nothing was skipped: {times:?}");
+}
+
+#[test]
+fn who_is_left_at_the_end_is_told_over_tls() {
+    let conf = Conf { main: "worker_shutdown_timeout 1s;".into(), ..tls("") };
+    let mut nginx = Nginx::start_conf(&conf);
+    let (stream, mut openssl) = dial_tls(&nginx);
+    let mut peer = Peer::over(stream);
+    peer.enter("live");
+    nginx.signal(Signal::QUIT);
+    peer.wait_for("NetConnection.Connect.AppShutdown");
+    // TLS is ended in order, too.
+    assert!(openssl.wait().success());
+    nginx.wait_exit();
 }
 
 #[test]

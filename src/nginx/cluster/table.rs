@@ -42,6 +42,9 @@ struct Record {
     owner: AtomicU32,
     length: AtomicU8,
     name: [AtomicU8; MAX_NAME],
+    /// 1 if the owner's publisher is asked to go to another worker. Here a worker of a version
+    /// that does not know of it has padding.
+    is_offered: AtomicU8,
 }
 
 /// The size of the table's file in bytes. Pages without streams take no memory.
@@ -108,7 +111,8 @@ impl Table {
         self.slot
     }
 
-    /// Takes the name for this worker. From another worker that lives only with `take_over`.
+    /// Takes the name for this worker. From another worker that lives only with `take_over`, or if
+    /// that one [offers](Self::offer) it.
     ///
     /// # Errors
     ///
@@ -120,11 +124,27 @@ impl Table {
             };
             let owner = record.owner();
             let is_other = |owner| owner != self.slot && self.is_alive(owner);
-            if !take_over && owner.is_some_and(is_other) {
+            let may_take = take_over || record.is_offered.load(Relaxed) == 1;
+            if !may_take && owner.is_some_and(is_other) {
                 return Claim::Refused;
             }
-            record.owner.store(self.slot.0 + 1, Relaxed);
+            if owner != Some(self.slot) {
+                record.give(self.slot);
+            }
             Claim::Granted
+        })
+    }
+
+    /// Lets any other worker claim the name, if it is this worker's.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn offer(&self, key: &StreamKey) -> io::Result<()> {
+        self.changing(|layout| {
+            if let Some(record) = layout.find(key).filter(|it| it.owner() == Some(self.slot)) {
+                record.is_offered.store(1, Relaxed);
+            }
         })
     }
 
@@ -222,7 +242,7 @@ impl Layout {
         for (to, from) in record.name.iter().zip(name) {
             to.store(*from, Relaxed);
         }
-        record.owner.store(slot.0 + 1, Relaxed);
+        record.give(slot);
         self.end.fetch_max(index as u32 + 1, Relaxed);
         true
     }
@@ -239,6 +259,11 @@ impl Layout {
 impl Record {
     fn owner(&self) -> Option<Slot> {
         self.owner.load(Relaxed).checked_sub(1).map(Slot)
+    }
+
+    fn give(&self, slot: Slot) {
+        self.is_offered.store(0, Relaxed);
+        self.owner.store(slot.0 + 1, Relaxed);
     }
 
     fn is(&self, key: &StreamKey) -> bool {
@@ -326,6 +351,27 @@ mod tests {
         assert_eq!(second.claim(&key("a"), true).unwrap(), Claim::Granted);
         first.release(&key("a")).unwrap();
         assert_eq!(first.owner(&key("a")).unwrap(), Some(Owner(second.slot())));
+    }
+
+    #[test]
+    fn what_is_offered_may_be_taken_once() {
+        let (_place, directory, _master) = prepare();
+        let [first, second, third] = [(); 3].map(|()| join(&directory));
+        first.claim(&key("a"), false).unwrap();
+        second.offer(&key("a")).unwrap();
+        assert_eq!(
+            second.claim(&key("a"), false).unwrap(),
+            Claim::Refused,
+            "not the owner's offer"
+        );
+        first.offer(&key("a")).unwrap();
+        assert_eq!(first.claim(&key("a"), false).unwrap(), Claim::Granted);
+        assert_eq!(second.claim(&key("a"), false).unwrap(), Claim::Granted);
+        assert_eq!(third.claim(&key("a"), false).unwrap(), Claim::Refused);
+        second.offer(&key("a")).unwrap();
+        second.release(&key("a")).unwrap();
+        first.claim(&key("a"), false).unwrap();
+        assert_eq!(third.claim(&key("a"), false).unwrap(), Claim::Refused, "a new name");
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Peer {
         self.role = Role::Publisher { stream, idle: IdleWatch::new(application.idle, now) };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
+        self.offer_stream(shared);
         self.session.accept_publish(now)
     }
 

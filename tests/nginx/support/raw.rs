@@ -314,6 +314,13 @@ pub fn connect_to(url: &str, application: &str) -> Vec<u8> {
     .concat()
 }
 
+/// The command `connect` of a client that announces `capsEx` (Enhanced RTMP 2).
+pub fn connect_enhanced(application: &str, caps_ex: f64) -> Vec<u8> {
+    let plain = connect(application);
+    let (properties, end) = plain.split_at(plain.len() - 3);
+    [properties, &string("capsEx")[1..], &number(caps_ex), end].concat()
+}
+
 /// An AMF0 string.
 pub fn string(text: &str) -> Vec<u8> {
     [&[2][..], &(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
