@@ -24,7 +24,7 @@ mod table;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nginx_sys::{
     NGX_OK, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module, ngx_cycle_t,
@@ -43,8 +43,12 @@ use crate::live::StreamKey;
 
 pub(super) use self::table::{Claim, Owner};
 
-/// The master's hold on the table.
+/// The master's hold on the table, which its workers inherit; none if that could not be prepared.
 static TABLE: Mutex<Option<File>> = Mutex::new(None);
+
+fn held_table() -> MutexGuard<'static, Option<File>> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A worker's membership.
 pub(super) struct Cluster {
@@ -64,9 +68,11 @@ pub(super) unsafe extern "C" fn prepare(cycle: *mut ngx_cycle_t) -> ngx_int_t {
             // SAFETY: nginx gives its new cycle.
             let (core, main) = unsafe { (core_conf(cycle), conf::main_of(cycle)) };
             if !only_tests && main.is_some() {
-                // What this lacks is reported by each worker.
-                let table = directory(core).prepare(file_owner(core), table::SIZE).ok();
-                *TABLE.lock().unwrap_or_else(PoisonError::into_inner) = table;
+                let prepared = directory(core).prepare(file_owner(core), table::SIZE);
+                let table = prepared
+                    .inspect_err(|error| report("preparing a place where workers meet", error))
+                    .ok();
+                *held_table() = table;
             }
         },
         || (),
@@ -78,8 +84,7 @@ pub(super) unsafe extern "C" fn prepare(cycle: *mut ngx_cycle_t) -> ngx_int_t {
 pub(super) unsafe extern "C" fn dissolve(cycle: *mut ngx_cycle_t) {
     guard(
         || {
-            let held = TABLE.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(table) = held {
+            if let Some(table) = held_table().take() {
                 // SAFETY: nginx gives its cycle.
                 directory(unsafe { core_conf(cycle) }).dissolve(&table);
             }
@@ -95,7 +100,8 @@ pub(super) unsafe extern "C" fn join(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     guard(
         || {
             let has_sessions = [NGX_PROCESS_WORKER, NGX_PROCESS_SINGLE].contains(&(process as u32));
-            if !has_sessions || conf::main().is_none() {
+            let is_prepared = || held_table().is_some();
+            if !has_sessions || conf::main().is_none() || !is_prepared() {
                 return;
             }
             // SAFETY: nginx gives its cycle.

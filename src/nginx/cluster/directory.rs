@@ -6,11 +6,14 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::io::{self, Read};
+use std::os::unix::fs::{
+    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 
 /// Only nginx's own user gets in.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -39,29 +42,49 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// The system's; somebody else's directory is there.
     pub(super) fn prepare(&self, owner: Option<Owner>, table_size: u64) -> io::Result<File> {
-        match DirBuilder::new().mode(DIRECTORY_MODE).create(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let table = OpenOptions::new()
+        self.create(owner)?;
+        let mut table = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(FILE_MODE)
+            .custom_flags(libc::O_NOFOLLOW)
             .open(self.table())?;
         if let Some(Owner { user, group }) = owner {
-            chown(&self.0, Some(user), Some(group))?;
-            chown(self.table(), Some(user), Some(group))?;
+            fchown(&table, Some(user), Some(group))?;
         }
         if flock(&table, FlockOperation::NonBlockingLockExclusive).is_ok() {
             table.set_len(0)?;
-            table.set_len(table_size)?;
+            // Zeros and not a hole: where the disk is full, writing to a mapped hole kills.
+            io::copy(&mut io::repeat(0).take(table_size), &mut table)?;
         }
         flock(&table, FlockOperation::LockShared)?;
         Ok(table)
+    }
+
+    /// Makes the directory. The pid file may be where everybody may write, so what is there already
+    /// is only used if nobody else can have made it, or can get in.
+    fn create(&self, owner: Option<Owner>) -> io::Result<()> {
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let found = fs::symlink_metadata(&self.0)?;
+        let ours = [Some(geteuid().as_raw()), owner.map(|owner| owner.user)];
+        let is_private = found.is_dir() && found.mode() & 0o777 == DIRECTORY_MODE;
+        if !is_private || !ours.contains(&Some(found.uid())) {
+            let path = self.0.display();
+            return Err(io::Error::other(format!(
+                "\"{path}\" is not a private directory of nginx's"
+            )));
+        }
+        match owner {
+            Some(Owner { user, group }) => lchown(&self.0, Some(user), Some(group)),
+            None => Ok(()),
+        }
     }
 
     /// Removes the directory, unless another nginx uses the table too, as during an upgrade.
@@ -112,5 +135,32 @@ impl Directory {
 
     fn table(&self) -> PathBuf {
         self.0.join("streams-1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_a_private_directory_is_used() {
+        let place = tempfile::tempdir().unwrap();
+        let pid = |name: &str| place.path().join(name).join("nginx.pid");
+        let prepare = |name: &str| Directory::of_pid_file(&pid(name)).prepare(None, 10);
+        for name in ["new", "open", "link"] {
+            fs::create_dir(place.path().join(name)).unwrap();
+        }
+        let table = prepare("new").unwrap();
+        assert_eq!(table.metadata().unwrap().len(), 10);
+        drop(table);
+        prepare("new").expect("its own directory");
+
+        DirBuilder::new().mode(0o755).create(place.path().join("open/nginx.rtmp")).unwrap();
+        assert!(prepare("open").is_err());
+        symlink(place.path().join("new/nginx.rtmp"), place.path().join("link/nginx.rtmp")).unwrap();
+        assert!(prepare("link").is_err());
+        assert!(prepare("missing").is_err());
     }
 }

@@ -47,7 +47,7 @@ struct Record {
     is_offered: AtomicU8,
 }
 
-/// The size of the table's file in bytes. Pages without streams take no memory.
+/// The size of the table's file in bytes.
 pub(super) const SIZE: u64 = size_of::<Layout>() as u64;
 
 /// A worker's number in the table.
