@@ -29,6 +29,8 @@ const MAX_NAME: usize = 255;
 struct Layout {
     /// All records from here on are free.
     end: AtomicU32,
+    /// No slot from here on has ever been taken.
+    slots: AtomicU32,
     /// By slot: how many connections each worker has.
     connections: [AtomicU32; MAX_WORKERS],
     streams: [Record; MAX_STREAMS],
@@ -42,8 +44,7 @@ struct Record {
     owner: AtomicU32,
     length: AtomicU8,
     name: [AtomicU8; MAX_NAME],
-    /// 1 if the owner's publisher is asked to go to another worker. Here a worker of a version
-    /// that does not know of it has padding.
+    /// 1 if the owner's publisher is asked to go to another worker.
     is_offered: AtomicU8,
 }
 
@@ -103,7 +104,10 @@ impl Table {
         let layout = unsafe { mmap(std::ptr::null_mut(), size, read_write, shared, &file, 0)? };
         let layout = NonNull::new(layout.cast()).ok_or_else(|| io::Error::other("mapped to 0"))?;
         let table = Self { file, layout, slot };
-        table.changing(|layout| layout.bury(slot))?;
+        table.changing(|layout| {
+            layout.slots.fetch_max(slot.0 + 1, Relaxed);
+            layout.bury(slot);
+        })?;
         Ok(table)
     }
 
@@ -180,18 +184,14 @@ impl Table {
 
     /// The connections of all workers that live.
     pub(super) fn connections(&self) -> u64 {
-        let counts = self.layout().connections.iter().zip(0..).map(|(count, slot)| {
-            let count = count.load(Relaxed);
-            let is_alive = || Slot(slot) == self.slot || self.is_alive(Slot(slot));
-            if count > 0 && is_alive() { u64::from(count) } else { 0 }
-        });
-        counts.sum()
+        let all = self.others().chain([self.slot]);
+        all.map(|slot| u64::from(self.layout().connections[slot.0 as usize].load(Relaxed))).sum()
     }
 
     /// The other workers that live.
     pub(super) fn others(&self) -> impl Iterator<Item = Slot> {
-        let slots = (0..MAX_WORKERS as u32).map(Slot);
-        slots.filter(|&slot| slot != self.slot && self.is_alive(slot))
+        let slots = self.layout().slots.load(Relaxed).min(MAX_WORKERS as u32);
+        (0..slots).map(Slot).filter(|&slot| slot != self.slot && self.is_alive(slot))
     }
 
     fn is_alive(&self, slot: Slot) -> bool {
