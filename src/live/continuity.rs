@@ -41,16 +41,20 @@ impl Continuity {
     /// publisher sent before it came.
     pub(super) fn retime(&mut self, message: Message) -> Option<Message> {
         let is_header = match message.kind {
-            MessageType::Audio => flv::audio_kind(&message.payload) == AudioKind::SequenceHeader,
-            MessageType::Video => match flv::video_kind(&message.payload) {
+            MessageType::Audio if self.awaits_frame => {
+                flv::audio_kind(&message.payload) == AudioKind::SequenceHeader
+            }
+            MessageType::Video if self.awaits_keyframe => match flv::video_kind(&message.payload) {
                 VideoKind::SequenceHeader => true,
                 VideoKind::Keyframe => {
                     self.awaits_keyframe = false;
                     false
                 }
-                VideoKind::Inter if self.awaits_keyframe => return None,
-                VideoKind::Inter | VideoKind::Other => false,
+                VideoKind::Inter => return None,
+                VideoKind::Other => false,
             },
+            // Nothing is to be found out of all the others, so they are not looked into.
+            MessageType::Audio | MessageType::Video => false,
             _ => return Some(message),
         };
         let timestamp = self.next(message.timestamp, is_header);
