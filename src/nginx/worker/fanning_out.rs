@@ -1,7 +1,7 @@
 //! Who is sent what, and when.
 
 use super::Worker;
-use crate::live::{Channel, StreamId, Turn};
+use crate::live::{Channel, Player, SessionId, StreamId, Turn};
 use crate::nginx::event;
 use crate::nginx::peer::End;
 
@@ -51,19 +51,26 @@ impl Worker {
         let Some(channel) = shared.streams.channel_mut(stream) else { return };
         let Channel { stream, players, relays, .. } = channel;
         let mut ended: Vec<(usize, End)> = Vec::new();
-        for (&session, player) in players {
-            let is_chosen = match audience {
-                Audience::All => true,
-                Audience::Turn(turn) => turn.is_of(session),
-                Audience::Relays => relays.contains(&session),
-            };
+        let mut offer = |session: SessionId, player: &mut Player| {
             let id = session.0 as usize;
-            let Some(peer) = peers.get_mut(id).filter(|_| is_chosen) else { continue };
+            let Some(peer) = peers.get_mut(id) else { return };
             if !stream.is_publishing() {
                 peer.on_publisher_left();
             }
             if let Err(end) = peer.send(Some((player, stream.log()))) {
                 ended.push((id, end));
+            }
+        };
+        match audience {
+            Audience::All => players.iter_mut().for_each(|(&session, it)| offer(session, it)),
+            Audience::Turn(turn) => {
+                let chosen = players.iter_mut().filter(|(session, _)| turn.is_of(**session));
+                chosen.for_each(|(&session, it)| offer(session, it));
+            }
+            Audience::Relays => {
+                for session in relays.iter() {
+                    players.get_mut(session).into_iter().for_each(|it| offer(*session, it));
+                }
             }
         }
         for (id, end) in ended {
