@@ -110,8 +110,9 @@ impl Stream {
     }
 
     /// Takes a message of the publisher's, at `now`: serialises it, once for all players, and
-    /// appends it to the log. Players get audio, video, and data that is in AMF0 and begins with its name, such
-    /// as `onMetaData`; other messages are ignored, and so are all while there is no publisher.
+    /// appends it to the log. Players get audio, video, and data that is in AMF0 and begins with its
+    /// name, such as `onMetaData`; other messages are ignored, and so are all while there is no
+    /// publisher.
     pub fn push(&mut self, now: Instant, message: &Message) {
         if let Some(publication) = &mut self.publication {
             publication.push(now, message, &mut self.log);

@@ -348,6 +348,14 @@ impl Conf {
     }
 }
 
+/// Sets what a directive with a grammar of its own is about, once.
+pub(super) fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), Failure> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Failure::duplicate()),
+    }
+}
+
 /// nginx's type of a function that sets a directive.
 type Set = extern "C" fn(*mut ngx_conf_t, *mut ngx_command_t, *mut c_void) -> *mut c_char;
 

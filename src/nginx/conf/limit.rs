@@ -1,6 +1,6 @@
 //! Limits of the whole program.
 
-use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter, set_once};
 use super::{Block, parse};
 
 pub(super) const DIRECTIVES: &[Directive] =
@@ -16,10 +16,7 @@ pub(super) struct MaxConnections {
 fn set_max_connections(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
     let limit = parse::number(&conf.args()[1], &(1..=u32::MAX))?;
     let place = conf.place();
-    match block.max_connections.replace(MaxConnections { limit, place }) {
-        None => Ok(()),
-        Some(_) => Err(Failure::duplicate()),
-    }
+    set_once(&mut block.max_connections, MaxConnections { limit, place })
 }
 
 /// The one `max_connections` of `main` and the blocks in it.

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use nginx_sys::{
     NGX_OK, ngx_accept_log_error, ngx_addr_t, ngx_create_listening, ngx_int_t, ngx_listening_t,
-    ngx_parse_size, ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
+    ngx_parse_time, ngx_parse_url, ngx_str_t, ngx_url_t,
 };
 
-use super::Block;
 use super::address::Listener;
 use super::directive::{Conf, Failure};
+use super::{Block, parse};
 use crate::nginx::{connection, server};
 
 /// RTMP's registered port.
@@ -148,8 +148,9 @@ impl Options {
     }
 }
 
-const PARAMETERS: &str = "default_server, bind, ipv6only=on|off, so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], \
-     proxy_protocol, ssl, reuseport, deferred, backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
+const PARAMETERS: &str = "default_server, bind, ipv6only=on|off, \
+     so_keepalive=on|off|[IDLE]:[INTERVAL]:[COUNT], proxy_protocol, ssl, reuseport, deferred, \
+     backlog=NUMBER, fastopen=NUMBER, rcvbuf=SIZE and sndbuf=SIZE";
 
 fn positive(parameter: &str, value: &str) -> Result<i32, Failure> {
     value.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
@@ -159,10 +160,8 @@ fn positive(parameter: &str, value: &str) -> Result<i32, Failure> {
 }
 
 fn buffer_size(parameter: &str, value: &str) -> Result<i32, Failure> {
-    let mut text = ngx_str_t { len: value.len(), data: value.as_ptr().cast_mut() };
-    // SAFETY: ngx_parse_size only reads the string.
-    let size = unsafe { ngx_parse_size(&raw mut text) };
-    i32::try_from(size).ok().filter(|&size| size > 0).ok_or_else(|| {
+    let size = parse::bytes(value).and_then(|size| i32::try_from(size).ok());
+    size.filter(|&size| size > 0).ok_or_else(|| {
         format!("has the invalid parameter \"{parameter}\", its value must be a size such as 64k")
             .into()
     })

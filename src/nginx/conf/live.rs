@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::core::CoreSettings;
-use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter, set_once};
 use super::{Block, settings};
 use crate::live::{GopLimits, IdleLimits, LagLimits, LogLimits, Meta, SendWindow, StreamConfig};
 
@@ -103,10 +103,7 @@ fn set_meta(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
             .into());
         }
     };
-    match block.settings.live.meta.replace(meta) {
-        None => Ok(()),
-        Some(_) => Err(Failure::duplicate()),
-    }
+    set_once(&mut block.settings.live.meta, meta)
 }
 
 /// Longest `send_window`: what is gathered longer makes hardly fewer system calls.
@@ -128,10 +125,7 @@ fn set_send_window(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
             .into());
         }
     };
-    match block.settings.live.send_window.replace(window) {
-        None => Ok(()),
-        Some(_) => Err(Failure::duplicate()),
-    }
+    set_once(&mut block.settings.live.send_window, window)
 }
 
 impl LiveSettings {

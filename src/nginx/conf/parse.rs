@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use nginx_sys::{NGX_ERROR, ngx_parse_size, ngx_parse_time, ngx_str_t};
+use nginx_sys::{ngx_parse_size, ngx_parse_time, ngx_str_t};
 
 pub(super) fn flag(value: &ngx_str_t) -> Result<bool, String> {
     match value.as_bytes() {
@@ -44,14 +44,18 @@ pub(super) fn number(value: &ngx_str_t, range: &RangeInclusive<u32>) -> Result<u
 }
 
 pub(super) fn size(value: &ngx_str_t, range: &RangeInclusive<usize>) -> Result<usize, String> {
-    // SAFETY: ngx_parse_size only reads the string.
-    let size = unsafe { ngx_parse_size((&raw const *value).cast_mut()) };
-    if size == NGX_ERROR as isize as _ || !range.contains(&(size as usize)) {
+    value.to_str().ok().and_then(bytes).filter(|size| range.contains(size)).ok_or_else(|| {
         let (least, most) = range.clone().into_inner();
-        return Err(format!(
+        format!(
             "has the invalid value \"{value}\", it must be a size such as 512, 64k or 1m, from \
              {least} to {most}"
-        ));
-    }
-    Ok(size as usize)
+        )
+    })
+}
+
+/// A number of bytes in nginx's units.
+pub(super) fn bytes(text: &str) -> Option<usize> {
+    let mut text = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+    // SAFETY: ngx_parse_size only reads the string.
+    usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
 }

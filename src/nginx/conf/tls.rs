@@ -6,16 +6,16 @@ use std::time::Duration;
 use nginx_sys::{
     NGX_SSL_DFLT_BUILTIN_SCACHE, NGX_SSL_NO_BUILTIN_SCACHE, NGX_SSL_NO_SCACHE, NGX_SSL_NONE_SCACHE,
     NGX_SSL_TLSv1, NGX_SSL_TLSv1_1, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3, SSL_CTX_set_options,
-    ngx_array_create, ngx_array_push, ngx_array_t, ngx_int_t, ngx_keyval_t, ngx_parse_size,
-    ngx_pool_cleanup_add, ngx_shared_memory_add, ngx_shm_zone_t, ngx_ssl_certificates,
-    ngx_ssl_ciphers, ngx_ssl_client_certificate, ngx_ssl_conf_commands, ngx_ssl_create,
-    ngx_ssl_crl, ngx_ssl_dhparam, ngx_ssl_ecdh_curve, ngx_ssl_read_password_file,
-    ngx_ssl_session_cache, ngx_ssl_session_cache_init, ngx_ssl_session_ticket_keys, ngx_ssl_t,
+    ngx_array_create, ngx_array_push, ngx_array_t, ngx_int_t, ngx_keyval_t, ngx_pool_cleanup_add,
+    ngx_shared_memory_add, ngx_shm_zone_t, ngx_ssl_certificates, ngx_ssl_ciphers,
+    ngx_ssl_client_certificate, ngx_ssl_conf_commands, ngx_ssl_create, ngx_ssl_crl,
+    ngx_ssl_dhparam, ngx_ssl_ecdh_curve, ngx_ssl_read_password_file, ngx_ssl_session_cache,
+    ngx_ssl_session_cache_init, ngx_ssl_session_ticket_keys, ngx_ssl_t,
     ngx_ssl_trusted_certificate, ngx_str_t, ngx_uint_t,
 };
 
-use super::directive::{Conf, Directive, Failure, MAIN, SERVER, Setter, check};
-use super::{Block, settings};
+use super::directive::{Conf, Directive, Failure, MAIN, SERVER, Setter, check, set_once};
+use super::{Block, parse, settings};
 use crate::nginx::modules;
 use crate::nginx::tls::{self, Context, Verify};
 
@@ -172,10 +172,7 @@ fn invalid_cache(text: &str) -> Failure {
 }
 
 fn shared_cache(conf: &mut Conf, name: &str, size: &str) -> Result<*mut ngx_shm_zone_t, Failure> {
-    let mut text = ngx_str_t { len: size.len(), data: size.as_ptr().cast_mut() };
-    // SAFETY: ngx_parse_size only reads the string.
-    let bytes = unsafe { ngx_parse_size(&raw mut text) };
-    let bytes = usize::try_from(bytes).ok().filter(|&bytes| bytes >= MIN_SHARED_PAGES * PAGE);
+    let bytes = parse::bytes(size).filter(|&bytes| bytes >= MIN_SHARED_PAGES * PAGE);
     let bytes = bytes.ok_or_else(|| -> Failure {
         format!("has the invalid size \"{size}\", it must be a size such as 1m, at least 32k")
             .into()
@@ -187,13 +184,6 @@ fn shared_cache(conf: &mut Conf, name: &str, size: &str) -> Result<*mut ngx_shm_
         let zone = zone.as_mut().ok_or(Failure::Logged)?;
         zone.init = Some(ngx_ssl_session_cache_init);
         Ok(zone)
-    }
-}
-
-fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), Failure> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Failure::duplicate()),
     }
 }
 
