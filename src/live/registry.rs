@@ -124,6 +124,11 @@ impl Registry {
         self.ids.get(key).copied()
     }
 
+    /// The publisher of the stream that `key` names, if it has one.
+    pub fn publisher(&self, key: &StreamKey) -> Option<SessionId> {
+        self.find(key).and_then(|stream| self.channel(stream)?.publisher)
+    }
+
     /// Makes `session` the publisher of the stream that `key` names. A stream that does not exist
     /// yet is passed on as `config` says. With `take_over` it goes on from the publisher that it
     /// has, if it has one.

@@ -226,7 +226,7 @@ fn receive(worker: &mut Worker) {
         let Some(cluster) = &mut worker.shared().cluster else { return };
         match cluster.socket.receive() {
             Some(Datagram::Published(key)) => worker.on_published(&key),
-            Some(Datagram::Pull(key, descriptor)) => worker.feed(&key, descriptor),
+            Some(Datagram::Pull(key, descriptor)) => worker.feed(key, descriptor),
             None => {
                 // It is watched already, so nothing can fail.
                 let _ = cluster.connection.wait_for_more();

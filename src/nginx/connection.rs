@@ -49,6 +49,19 @@ pub(super) enum Notice {
     MustClose,
 }
 
+/// How far a TLS handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(ngx_feature = "ssl"), allow(dead_code))]
+pub(super) enum Handshake {
+    Done,
+    /// It goes on by itself; the event handler of reading is called when it is done or failed.
+    Pending,
+    /// nginx has logged why.
+    Failed,
+    /// The client's certificate is bad or missing.
+    Unverified,
+}
+
 /// The connection is broken; nginx has logged why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Broken;

@@ -2,19 +2,11 @@
 
 use nginx_sys::ngx_connection_t;
 
+use super::connection::Handshake;
+
 /// No server has TLS settings.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Context {}
-
-/// How far a handshake has come; see `tls.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)]
-pub(super) enum Handshake {
-    Done,
-    Pending,
-    Failed,
-    Unverified,
-}
 
 impl Context {
     pub(super) fn begin(self, _c: &mut ngx_connection_t) -> Handshake {

@@ -13,13 +13,12 @@ use nginx_sys::ngx_random;
 
 use self::outbox::Outbox;
 use super::conf::{Application, Endpoint, Server};
-use super::connection::{Broken, Connection, Received};
+use super::connection::{Broken, Connection, Handshake, Received};
 use super::event;
 use super::log::{Context, Level};
 use super::proxy_protocol::{self, Header};
-use super::tls::Handshake;
 use super::worker::Shared;
-use crate::live::{Idle, IdleWatch, SessionId, StreamId};
+use crate::live::{Idle, IdleWatch, SessionId, StreamId, StreamKey};
 use crate::rtmp;
 use crate::rtmp::session::{Output, Session};
 use crate::time::Instant;
@@ -180,9 +179,9 @@ impl Peer {
         }
     }
 
-    /// Begins to feed another worker with the stream `name`.
-    pub(super) fn start_feed(&mut self, name: &str, shared: &mut Shared) -> Result<(), End> {
-        self.watch(name, shared);
+    /// Begins to feed another worker with the stream that `key` names.
+    pub(super) fn start_feed(&mut self, key: StreamKey, shared: &mut Shared) -> Result<(), End> {
+        self.watch(key, shared);
         if let Role::Player { stream } = self.role
             && let Some(channel) = shared.streams.channel_mut(stream)
         {

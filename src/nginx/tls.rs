@@ -11,6 +11,7 @@ use nginx_sys::{
     ngx_ssl_create_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_ssl_t, ngx_uint_t,
 };
 
+use super::connection::Handshake;
 use super::server;
 
 /// The TLS settings of a server, in the pool of its cycle.
@@ -46,18 +47,6 @@ const UNTRUSTED: [u32; 4] = [
     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
     X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
 ];
-
-/// How far a handshake has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Handshake {
-    Done,
-    /// It goes on by itself; the event handler of reading is called when it is done or failed.
-    Pending,
-    /// nginx has logged why.
-    Failed,
-    /// The client's certificate is bad or missing.
-    Unverified,
-}
 
 impl Context {
     /// # Safety

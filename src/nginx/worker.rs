@@ -128,7 +128,9 @@ impl Shared {
         application: &Application,
     ) -> Result<StreamId, PublishRefusal> {
         self.claim(&key, application.publish_takeover)?;
-        let take_over = application.publish_takeover || self.is_pulled(&key);
+        // A pull's owner has given the name up, or it would have kept it.
+        let is_pulled = self.streams.publisher(&key) == Some(PULL);
+        let take_over = application.publish_takeover || is_pulled;
         let stream = &application.stream;
         let Published { stream, displaced } = self
             .streams
@@ -160,15 +162,8 @@ impl Shared {
 
     /// Whether the stream has a publisher, in whichever worker.
     pub(super) fn is_published(&self, key: &StreamKey) -> bool {
-        let channel = self.streams.find(key).and_then(|stream| self.streams.channel(stream));
-        channel.is_some_and(|channel| channel.publisher.is_some())
+        self.streams.publisher(key).is_some()
             || self.cluster.as_ref().is_some_and(|cluster| cluster.owner(key).is_some())
-    }
-
-    /// Whether the stream came from another worker up to now, which has given its name up.
-    fn is_pulled(&self, key: &StreamKey) -> bool {
-        let channel = self.streams.find(key).and_then(|stream| self.streams.channel(stream));
-        channel.is_some_and(|channel| channel.publisher == Some(PULL))
     }
 
     /// Packages the stream, unless that goes on from the publisher before.

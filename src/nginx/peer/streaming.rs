@@ -92,20 +92,19 @@ impl Peer {
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
-        let key = StreamKey { application: application.id, name: play.name.clone() };
+        let key = StreamKey { application: application.id, name: play.name };
         if !application.idle_streams && !shared.is_published(&key) {
             self.connection.log(Level::Info, format_args!("refused: stream not found"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
-        self.watch(&play.name, shared);
+        self.watch(key, shared);
         self.session.accept_play(event::now())
     }
 
-    /// Becomes a player of the stream `name`.
-    pub(super) fn watch(&mut self, name: &str, shared: &mut Shared) {
+    /// Becomes a player of the stream that `key` names.
+    pub(super) fn watch(&mut self, key: StreamKey, shared: &mut Shared) {
         let Some(application) = &self.application else { return };
-        let key = StreamKey { application: application.id, name: name.to_owned() };
         let stream = shared.streams.play(self.id, key, &application.stream);
         self.role = Role::Player { stream };
         self.connection.set_action(c"playing a stream");

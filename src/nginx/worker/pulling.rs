@@ -145,10 +145,8 @@ impl Worker {
 
     /// Another worker wants a stream of this one on the connection. If it is gone, so is the
     /// connection.
-    pub(in crate::nginx) fn feed(&mut self, key: &StreamKey, descriptor: OwnedFd) {
-        let streams = &self.shared.streams;
-        let publisher = streams.find(key).and_then(|id| streams.channel(id)?.publisher);
-        if publisher.is_none_or(|publisher| publisher == PULL) {
+    pub(in crate::nginx) fn feed(&mut self, key: StreamKey, descriptor: OwnedFd) {
+        if self.shared.streams.publisher(&key).is_none_or(|publisher| publisher == PULL) {
             return;
         }
         let Some((server, application)) =
@@ -162,6 +160,6 @@ impl Worker {
         let id = super::server::take_in(self, connection, |id, connection| {
             Peer::feed(id, connection, server, application)
         });
-        self.run(id, |peer, shared| peer.start_feed(&key.name, shared));
+        self.run(id, |peer, shared| peer.start_feed(key, shared));
     }
 }
