@@ -44,3 +44,32 @@ fn every_player_gets_the_last_frame_though_nothing_follows() {
         while player.receive().expect("the last frame").payload != [0x27, 1, 0, 0, 0, 4] {}
     }
 }
+
+#[test]
+fn gathering_makes_nobody_lag() {
+    let nginx = Nginx::start("out_queue 16; send_window 350; application live { live on; }");
+    let mut players: Vec<_> =
+        (0..PLAYERS).map(|_| Peer::play(nginx.rtmp_port(), "live", "cam")).collect();
+    let mut publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    publisher.send(6, VIDEO, 1, 0, KEY);
+    // More than `out_queue`, but fewer than may come in the window.
+    for number in 1..=24_u8 {
+        publisher.send(6, VIDEO, 1, u32::from(number) * 10, &[0x27, 1, 0, 0, 0, number]);
+    }
+    let numbers = |player: &mut Peer| {
+        let pictures = std::iter::from_fn(|| player.receive()).filter(|it| it.kind == VIDEO);
+        let numbers = pictures.map(|picture| picture.payload[5]).skip_while(|&it| it != 1);
+        numbers.take(25).collect::<Vec<_>>()
+    };
+    // Somebody's turn has come, not everybody's.
+    let mut first = Vec::new();
+    while first.last() != Some(&24) {
+        let message = players[0].receive().expect("the pictures");
+        first.extend((message.kind == VIDEO).then(|| message.payload[5]));
+    }
+    publisher.send(6, VIDEO, 1, 250, KEY);
+    let all: Vec<u8> = (1..=24).collect();
+    for player in &mut players[1..] {
+        assert_eq!(numbers(player)[1..], all);
+    }
+}

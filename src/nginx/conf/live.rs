@@ -109,6 +109,10 @@ fn set_meta(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
 /// Longest `send_window`: what is gathered longer makes hardly fewer system calls.
 const MAX_SEND_WINDOW: Duration = Duration::from_millis(350);
 
+/// The shortest `out_queue`, in messages, with which anything is gathered: more than come in the
+/// longest window at 60 pictures a second.
+const MIN_GATHERED: usize = 64;
+
 /// `send_window auto|0|TIME`; a bare number is milliseconds.
 fn set_send_window(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
     let text = conf.text(1)?;
@@ -150,13 +154,21 @@ impl LiveSettings {
         StreamConfig {
             framing: default.framing,
             meta: self.meta.unwrap_or(default.meta),
-            send_window: self.send_window.unwrap_or(default.send_window),
+            send_window: self.send_window(core),
             limits: LogLimits { lag: self.lag_limits(core), gop: self.gop_limits() },
             interleave: self.interleave.unwrap_or(default.interleave),
             wait_key: self.wait_key.unwrap_or(default.wait_key),
             wait_video: self.wait_video.unwrap_or(default.wait_video),
             publish_notify: self.publish_notify.unwrap_or(default.publish_notify),
             play_restart: self.play_restart.unwrap_or(default.play_restart),
+        }
+    }
+
+    /// What is gathered must fit the queue, or it would look as if players lagged.
+    fn send_window(&self, core: &CoreSettings) -> SendWindow {
+        match core.out_queue() {
+            ..MIN_GATHERED => SendWindow::Fixed(Duration::ZERO),
+            _ => self.send_window.unwrap_or_default(),
         }
     }
 
