@@ -60,6 +60,10 @@ impl Peer {
 
     /// One gathered send.
     fn send_batch(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<Batch, End> {
+        // As after each message of a publisher.
+        if player.is_none() && self.outbox.len() == 0 {
+            return Ok(Batch::Empty);
+        }
         let partial = player.as_ref().map_or(&[][..], |(player, _)| player.partial());
         let frames = player.as_ref().map(|(player, log)| player.gather(log));
         let mut slices: [&[u8]; MAX_SLICES] = [&[]; MAX_SLICES];
