@@ -18,7 +18,7 @@ const WINDOWS: [&str; 3] = ["0", "auto", "100"];
 pub fn fanout(options: &Options) {
     let [ours, theirs] = modules();
     let columns =
-        ["C module", "send_window 0", "auto", "100", "floor, each picture", "floor, 100 ms"];
+        ["C module", "send_window 0", "auto", "100", "floor, each message", "floor, 100 ms"];
     let mut table = Table::new("fan-out: server CPU-seconds per GB, by players", &columns);
     for &players in &options.players {
         table.row(&players.to_string());

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use ngx_rtmp_module::flv::{VideoKind, video_kind};
 use ngx_rtmp_module::rtmp::client::{Client, ClientConfig, Event, Role};
 use ngx_rtmp_module::rtmp::session::Output;
 use ngx_rtmp_module::time;
@@ -43,6 +44,7 @@ struct Connection {
     kind: Kind,
     started: bool,
     connected_at: Instant,
+    has_picture: bool,
     /// What the connection did not take yet.
     pending: BytesMut,
     /// What a measuring player got last, for marks that are cut.
@@ -108,6 +110,7 @@ impl Load {
             client,
             started: matches!(kind, Kind::Drain),
             connected_at: Instant::now(),
+            has_picture: false,
             pending: BytesMut::new(),
             tail: Vec::new(),
             kind,
@@ -225,8 +228,11 @@ impl Connection {
             match self.client.poll_output() {
                 Output::Send(bytes) => self.pending.extend_from_slice(&bytes),
                 Output::Event(Event::PublishStarted | Event::PlayStarted) => self.started = true,
-                Output::Event(Event::Media(_)) => {
-                    first = Some(self.connected_at.elapsed());
+                Output::Event(Event::Media(message)) => {
+                    if video_kind(&message.payload) == VideoKind::Keyframe && !self.has_picture {
+                        self.has_picture = true;
+                        first = Some(self.connected_at.elapsed());
+                    }
                 }
                 Output::Event(event) => panic!("the server refused: {event:?}"),
                 Output::Close => panic!("the server closed"),

@@ -20,7 +20,7 @@ const KEY_WEIGHT: u64 = 4;
 /// Before the time at which a picture was sent, in the picture.
 pub const MARK: &[u8; 8] = b"\x5asent\x5aat";
 
-/// One stream, picture after picture.
+/// One stream, message after message.
 pub struct Source {
     bits_per_second: u64,
     pictures: u64,
@@ -32,26 +32,35 @@ impl Source {
         Self { bits_per_second, pictures: 0, sounds: 0 }
     }
 
-    /// When the next picture is due, in microseconds from the beginning.
+    /// When the next message is due, in microseconds from the beginning.
     pub fn due(&self) -> u64 {
+        self.picture_due().min(self.sound_due())
+    }
+
+    fn picture_due(&self) -> u64 {
         self.pictures * 1_000_000 / RATE
     }
 
-    /// The next picture, stamped with `now`, and the sound up to it.
+    /// AAC has 1024 samples in a frame.
+    fn sound_due(&self) -> u64 {
+        self.sounds * 1024 * 1_000_000 / 44_100
+    }
+
+    /// The next message, after the headers if it is the first; a picture is stamped with `now`.
     pub fn next(&mut self, now: u64) -> Vec<Message> {
         let timestamp = (self.due() / 1000) as u32;
         let mut messages = Vec::new();
-        if self.pictures == 0 {
+        if self.pictures == 0 && self.sounds == 0 {
             messages.push(message(MessageType::Video, 0, Bytes::from_static(AVC_HEADER)));
             messages.push(message(MessageType::Audio, 0, Bytes::from_static(AAC_HEADER)));
         }
-        messages.push(message(MessageType::Video, timestamp, self.picture(now)));
-        while self.sounds * 1024 * 1000 / 44_100 <= u64::from(timestamp) {
-            let timestamp = (self.sounds * 1024 * 1000 / 44_100) as u32;
+        if self.picture_due() <= self.sound_due() {
+            messages.push(message(MessageType::Video, timestamp, self.picture(now)));
+            self.pictures += 1;
+        } else {
             messages.push(message(MessageType::Audio, timestamp, self.sound()));
             self.sounds += 1;
         }
-        self.pictures += 1;
         messages
     }
 
