@@ -26,6 +26,7 @@
 
 pub mod access;
 pub mod amf0;
+pub mod client;
 pub mod codec;
 pub mod flv;
 pub mod live;

@@ -12,6 +12,7 @@ mod fanout;
 mod hls_cleanup;
 mod log;
 mod modules;
+mod outputs;
 mod packager;
 mod peer;
 mod proxy_protocol;

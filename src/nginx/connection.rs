@@ -112,6 +112,11 @@ impl Connection {
         }
     }
 
+    /// nginx's number of the connection, which log lines begin with.
+    pub(super) fn number(&self) -> u64 {
+        self.get().number
+    }
+
     /// Sets the number by which handlers find whose the connection is.
     pub(super) fn set_data(&mut self, number: usize) {
         self.raw().data = ptr::without_provenance_mut(number);

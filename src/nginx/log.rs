@@ -103,6 +103,11 @@ impl Context {
         context
     }
 
+    /// The client's address.
+    pub(super) fn client(&self) -> String {
+        self.facts.borrow().client.clone()
+    }
+
     pub(super) fn set_client(&self, address: String) {
         self.facts.borrow_mut().client = address;
     }

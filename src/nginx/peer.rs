@@ -18,6 +18,7 @@ use super::event;
 use super::log::{Context, Level};
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
+use crate::client::ClientInfo;
 use crate::live::{Idle, IdleWatch, SessionId, StreamId, StreamKey};
 use crate::rtmp;
 use crate::rtmp::session::{Output, Session};
@@ -41,6 +42,8 @@ pub(super) struct Peer {
     stage: Stage,
     session: Session,
     outbox: Outbox,
+    /// Set by the connect that was accepted.
+    info: Arc<ClientInfo>,
     /// Set by the connect that was accepted.
     application: Option<Arc<Application>>,
     role: Role,
@@ -172,6 +175,7 @@ impl Peer {
             endpoint,
             session,
             outbox: Outbox::default(),
+            info: Arc::default(),
             application: None,
             role: Role::Idle,
             feeds: false,

@@ -15,15 +15,16 @@ use super::cluster::{Claim, Cluster};
 use super::conf::Application;
 use super::fanout::Fanout;
 use super::log::{self, Level};
-use super::packager::Packager;
+use super::outputs::Outputs;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
 use super::server;
 use super::storage::Storage;
 use super::{event, guard};
+use crate::client::Publication;
 use crate::live::{AlreadyPublishing, Published, Registry, SessionId, StreamId, StreamKey};
 use crate::media;
-use crate::package::{HlsConfig, NameError};
+use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::PublishRefusal;
 
@@ -52,8 +53,8 @@ pub(super) struct Shared {
     /// What joins this worker to the others, if it could be set up.
     pub(super) cluster: Option<Cluster>,
     pub(super) review: Review,
-    /// What writes each stream that this worker has and that is packaged.
-    packagers: HashMap<StreamId, Packager>,
+    /// What each stream that is published in this worker feeds besides players.
+    outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
     pub(super) scratch: Box<[u8]>,
 }
@@ -71,7 +72,7 @@ impl Worker {
             storage: Storage::default(),
             cluster: None,
             review: Review::new(),
-            packagers: HashMap::new(),
+            outputs: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
         Self { peers: Slab::new(), pulls: BTreeMap::new(), shared }
@@ -166,22 +167,24 @@ impl Shared {
             || self.cluster.as_ref().is_some_and(|cluster| cluster.owner(key).is_some())
     }
 
-    /// Packages the stream, unless that goes on from the publisher before.
+    /// Starts the outputs of a stream that was published, unless they go on from the publisher
+    /// before.
     ///
     /// # Errors
     ///
-    /// The stream's name is no safe file name.
-    pub(super) fn package(
+    /// The stream's name is no safe file name; what needs none is started.
+    pub(super) fn start_outputs(
         &mut self,
         stream: StreamId,
-        name: &str,
-        hls: &HlsConfig,
+        publication: &Publication,
+        application: &Application,
     ) -> Result<(), NameError> {
-        if !self.packagers.contains_key(&stream) {
-            let packager = Packager::new(hls, name, &mut self.storage)?;
-            self.packagers.insert(stream, packager);
+        if self.outputs.contains_key(&stream) {
+            return Ok(());
         }
-        Ok(())
+        let (outputs, started) = Outputs::start(publication, application, &mut self.storage);
+        self.outputs.insert(stream, outputs);
+        started
     }
 
     /// Takes a message of the stream's publisher.
@@ -202,8 +205,8 @@ impl Shared {
         let Some(message) = channel.stream.retime(message) else { return Ok(()) };
         channel.stream.push(event::now(), &message);
         self.fanout.mark(stream);
-        match self.packagers.get_mut(&stream) {
-            Some(packager) => packager.push(&message, &mut self.storage),
+        match self.outputs.get_mut(&stream) {
+            Some(outputs) => outputs.push(&message, &mut self.storage),
             None => Ok(()),
         }
     }
@@ -225,8 +228,8 @@ impl Shared {
         if self.streams.unpublish(stream, session) {
             self.fanout.mark(stream);
             self.review.post(stream);
-            if let Some(packager) = self.packagers.remove(&stream) {
-                packager.finish(&mut self.storage);
+            if let Some(outputs) = self.outputs.remove(&stream) {
+                outputs.finish(&mut self.storage);
             }
         }
     }
@@ -234,8 +237,8 @@ impl Shared {
     /// A publisher of another worker has taken the place of `session`.
     pub(super) fn displace(&mut self, stream: StreamId, session: SessionId) {
         self.review.displace(session);
-        if let Some(packager) = self.packagers.remove(&stream) {
-            packager.hand_over(&mut self.storage);
+        if let Some(outputs) = self.outputs.remove(&stream) {
+            outputs.hand_over(&mut self.storage);
         }
     }
 

@@ -8,6 +8,7 @@ use super::super::log::Level;
 use super::super::worker::Shared;
 use super::{Peer, Role};
 use crate::access::Action;
+use crate::client::{ClientInfo, Publication};
 use crate::live::{IdleWatch, Player, StreamKey};
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{Event, PlayRefusal, PublishRefusal};
@@ -44,6 +45,8 @@ impl Peer {
             return Ok(());
         };
         self.application = Some(Arc::clone(application));
+        self.info =
+            Arc::new(ClientInfo::new(connect, self.context.client(), self.connection.number()));
         self.connection.set_action(c"receiving RTMP commands");
         self.session.accept_connect(event::now())
     }
@@ -66,9 +69,9 @@ impl Peer {
                 return Ok(());
             }
         };
-        if let Some(hls) = &application.hls
-            && let Err(error) = shared.package(stream, &publish.name, hls)
-        {
+        let Publish { name, args, kind } = publish;
+        let publication = Publication { client: Arc::clone(&self.info), name, args, kind };
+        if let Err(error) = shared.start_outputs(stream, &publication, application) {
             self.connection.log(Level::Error, format_args!("no HLS: {error}"));
         }
         let now = event::now();

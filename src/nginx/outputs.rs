@@ -1,0 +1,63 @@
+//! What a publish feeds besides players.
+
+use super::conf::Application;
+use super::packager::Packager;
+use super::storage::Storage;
+use crate::client::Publication;
+use crate::media;
+use crate::package::NameError;
+use crate::rtmp::Message;
+
+/// Everything that was started for one publish of this worker, and ends with it. A publisher that
+/// takes over from another one gets its outputs too.
+pub(super) struct Outputs {
+    packager: Option<Packager>,
+}
+
+impl Outputs {
+    /// Starts what the application wants of the publication. What cannot be started is told, and
+    /// does not keep the rest from starting.
+    pub(super) fn start(
+        publication: &Publication,
+        application: &Application,
+        storage: &mut Storage,
+    ) -> (Self, Result<(), NameError>) {
+        let packager =
+            application.hls.as_ref().map(|hls| Packager::new(hls, &publication.name, storage));
+        let (packager, started) = match packager.transpose() {
+            Ok(packager) => (packager, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        (Self { packager }, started)
+    }
+
+    /// Takes a message of the publisher.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be packaged, for a reason not told before.
+    pub(super) fn push(
+        &mut self,
+        message: &Message,
+        storage: &mut Storage,
+    ) -> Result<(), media::Error> {
+        match &mut self.packager {
+            Some(packager) => packager.push(message, storage),
+            None => Ok(()),
+        }
+    }
+
+    /// The publish has ended.
+    pub(super) fn finish(self, storage: &mut Storage) {
+        if let Some(packager) = self.packager {
+            packager.finish(storage);
+        }
+    }
+
+    /// The publish has moved to another worker, which has outputs of its own.
+    pub(super) fn hand_over(self, storage: &mut Storage) {
+        if let Some(packager) = self.packager {
+            packager.hand_over(storage);
+        }
+    }
+}
