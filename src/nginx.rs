@@ -20,6 +20,7 @@ mod pull;
 mod regex;
 mod server;
 mod storage;
+mod thread_pool;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "nginx/no_tls.rs")]
 mod tls;
 mod worker;

@@ -5,7 +5,6 @@
 //! nothing else. The queue is bounded; what an output loses by an error or past the bound, its
 //! owner learns from [`Storage::take_failure`]. Where nginx has no threads, jobs run inline.
 
-mod pool;
 mod writer;
 
 use std::collections::VecDeque;
@@ -14,9 +13,10 @@ use std::path::PathBuf;
 
 use slab::Slab;
 
-use self::pool::InFlight;
 use self::writer::{WriteError, Writer};
 use super::log::{self, Level};
+use super::thread_pool::{self, InFlight};
+use super::worker::Worker;
 use crate::package::FileOp;
 
 /// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
@@ -48,7 +48,7 @@ struct Output {
 
 enum State {
     Idle(Writer),
-    InFlight(InFlight),
+    InFlight(InFlight<Job>),
 }
 
 impl Default for State {
@@ -72,9 +72,17 @@ pub(super) struct Job {
     outcome: Result<(), WriteError>,
 }
 
-impl Job {
+impl thread_pool::Job for Job {
     fn execute(&mut self) {
         self.outcome = self.writer.execute(&self.ops);
+    }
+
+    fn fail(&mut self) {
+        self.outcome = Err(WriteError::bug());
+    }
+
+    fn finish(self, worker: &mut Worker) {
+        worker.storage().finish(self);
     }
 }
 
@@ -106,7 +114,7 @@ impl Storage {
     }
 
     /// Takes back a job that has been executed, and starts the next.
-    pub(super) fn finish(&mut self, job: Job) {
+    fn finish(&mut self, job: Job) {
         let id = job.output;
         self.outputs[id.0].finish(job);
         self.start(id);
@@ -131,7 +139,7 @@ impl Storage {
                 State::InFlight(in_flight) => output.finish(unsafe { in_flight.into_job() }),
             }
             while let Some(mut job) = output.next_job(OutputId(index)) {
-                job.execute();
+                thread_pool::Job::execute(&mut job);
                 output.finish(job);
             }
         }
@@ -142,14 +150,8 @@ impl Storage {
             return;
         }
         let output = &mut self.outputs[id.0];
-        while let Some(job) = output.next_job(id) {
-            match pool::dispatch(job) {
-                Ok(in_flight) => output.state = State::InFlight(in_flight),
-                Err(mut job) => {
-                    job.execute();
-                    output.finish(job);
-                }
-            }
+        if let Some(job) = output.next_job(id) {
+            output.state = State::InFlight(thread_pool::dispatch(job));
         }
         if output.closed && output.queue.is_empty() && matches!(output.state, State::Idle(_)) {
             self.outputs.remove(id.0);
