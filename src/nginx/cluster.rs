@@ -39,7 +39,7 @@ use super::connection::Connection;
 use super::log::{self, Level};
 use super::worker::{self, Worker};
 use super::{conf, guard};
-use crate::live::StreamKey;
+use crate::live::{ApplicationId, StreamKey};
 
 pub(super) use self::table::{Claim, Owner};
 
@@ -144,8 +144,9 @@ impl Cluster {
         directory.protect_socket(slot)?;
         // nginx closes the descriptor with its connection.
         let watched = socket.as_fd().try_clone_to_owned()?;
-        let connection = Connection::adopt(watched, on_datagram)
+        let mut connection = Connection::adopt(watched, on_datagram)
             .ok_or_else(|| io::Error::other("there are not enough worker_connections"))?;
+        connection.expect_notice();
         Ok(Self { directory, table, socket, connection })
     }
 
@@ -166,6 +167,17 @@ impl Cluster {
     /// Gives the name back.
     pub(super) fn release(&self, key: &StreamKey) {
         self.table.release(key).unwrap_or_else(|error| report("releasing a name", &error));
+    }
+
+    /// Takes what only one worker of all may do, or keeps it; `name` says what that is. It is free
+    /// again when this worker [gives it up](Self::give_up) or ends, however it ends.
+    pub(super) fn lease(&self, name: &str) -> bool {
+        self.claim(&lease_key(name), false) == Claim::Granted
+    }
+
+    /// Lets another worker do it.
+    pub(super) fn give_up(&self, name: &str) {
+        self.release(&lease_key(name));
     }
 
     /// Tells all other workers that the stream is published here.
@@ -209,6 +221,11 @@ impl Cluster {
     }
 }
 
+/// A lease's place in the table of streams: no server is known by that name.
+fn lease_key(name: &str) -> StreamKey {
+    StreamKey { application: ApplicationId::new("lease", name), name: String::new() }
+}
+
 fn report(what: &str, error: &io::Error) {
     log::cycle(Level::Error, format_args!("{what} failed: {error}"));
 }
@@ -222,6 +239,10 @@ unsafe extern "C" fn on_datagram(_event: *mut ngx_event_t) {
 const MAX_DATAGRAMS: usize = 64;
 
 fn receive(worker: &mut Worker) {
+    let cluster = worker.shared().cluster.as_mut();
+    if cluster.and_then(|cluster| cluster.connection.take_notice()).is_some() {
+        worker.leave();
+    }
     for _ in 0..MAX_DATAGRAMS {
         let Some(cluster) = &mut worker.shared().cluster else { return };
         match cluster.socket.receive() {

@@ -2,9 +2,10 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -15,6 +16,8 @@ use nginx_sys::{
     ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_io,
     ngx_log_t, ngx_palloc, ngx_tcp_nodelay, sockaddr,
 };
+
+use rustix::net::sockopt;
 
 use super::conf::{Endpoint, Listener, POOL_SIZE};
 use super::event;
@@ -120,6 +123,41 @@ impl Connection {
     /// Sets the number by which handlers find whose the connection is.
     pub(super) fn set_data(&mut self, number: usize) {
         self.raw().data = ptr::without_provenance_mut(number);
+    }
+
+    /// Asks for an event when a socket that is being connected is so, or has failed.
+    pub(super) fn wait_connected(
+        &mut self,
+        on_event: unsafe extern "C" fn(*mut ngx_event_t),
+    ) -> Result<(), Broken> {
+        let write = self.raw().write;
+        // SAFETY: an open connection has its events.
+        unsafe {
+            (*write).set_ready(0);
+            (*write).handler = Some(on_event);
+        }
+        self.wait_writable()
+    }
+
+    /// What has gone wrong with the socket since the last call.
+    pub(super) fn take_error(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is open as long as the connection.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.get().fd) };
+        Ok(sockopt::socket_error(socket)??)
+    }
+
+    /// Sets who is called when there is something to read, and when more can be sent.
+    pub(super) fn set_handlers(
+        &mut self,
+        on_read: unsafe extern "C" fn(*mut ngx_event_t),
+        on_write: unsafe extern "C" fn(*mut ngx_event_t),
+    ) {
+        let c = self.raw();
+        // SAFETY: an open connection has its events.
+        unsafe {
+            (*c.read).handler = Some(on_read);
+            (*c.write).handler = Some(on_write);
+        }
     }
 
     pub(super) fn raw(&mut self) -> &mut ngx_connection_t {

@@ -14,6 +14,25 @@ impl Context {
     }
 }
 
+/// No server is met by TLS.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClientContext {}
+
+impl ClientContext {
+    pub(super) fn begin(
+        self,
+        _c: &mut ngx_connection_t,
+        _host: &str,
+        _on_end: unsafe extern "C" fn(*mut ngx_connection_t),
+    ) -> Handshake {
+        match self {}
+    }
+
+    pub(super) fn finish(self, _c: &mut ngx_connection_t, _host: &str) -> Handshake {
+        match self {}
+    }
+}
+
 pub(super) fn has_buffered(_c: &ngx_connection_t) -> bool {
     false
 }

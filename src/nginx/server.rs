@@ -43,16 +43,11 @@ pub(super) fn take_in(
     mut connection: Connection,
     make: impl FnOnce(usize, Connection) -> Peer,
 ) -> usize {
-    let c = std::ptr::from_mut(connection.raw());
-    // SAFETY: a connection has its events.
-    unsafe {
-        (*(*c).read).handler = Some(on_read);
-        (*(*c).write).handler = Some(on_write);
-    }
+    connection.set_handlers(on_read, on_write);
     worker.add(|id| {
-        // SAFETY: the connection is still there. The number is all that it keeps of its peer, so
-        // no event can reach what is gone.
-        unsafe { (*c).data = std::ptr::without_provenance_mut(id) };
+        // The number is all that the connection keeps of its peer, so no event can reach what is
+        // gone.
+        connection.set_data(id);
         make(id, connection)
     })
 }

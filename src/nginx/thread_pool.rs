@@ -83,7 +83,6 @@ unsafe extern "C" fn done<J: Job>(event: *mut ngx_event_t) {
     guard(|| worker::with(|worker| task.job.finish(worker)), || ());
 }
 
-#[allow(dead_code)] // until the features of this issue have landed
 /// Runs `work` in a thread, and `then` with its result in the event loop. There is none if `work`
 /// panicked.
 pub(super) fn run_then<T: Send + 'static>(
@@ -129,10 +128,15 @@ mod threads {
     const POOL: &str = "default";
 
     /// What a thread gets, which is found by the task's `ctx`.
-    #[repr(C)]
     pub(super) struct NginxTask {
         task: ngx_thread_task_t,
-        context: Option<(*mut c_void, unsafe fn(*mut c_void))>,
+        call: Option<Call>,
+    }
+
+    #[derive(Clone, Copy)]
+    struct Call {
+        run: unsafe fn(*mut c_void),
+        data: *mut c_void,
     }
 
     pub(super) fn event_of(task: &mut NginxTask) -> &mut ngx_event_t {
@@ -149,7 +153,7 @@ mod threads {
         data: *mut c_void,
         run: unsafe fn(*mut c_void),
     ) -> bool {
-        task.context = Some((data, run));
+        task.call = Some(Call { run, data });
         task.task.ctx = (&raw mut *task).cast();
         task.task.handler = Some(handle);
         let mut name = ngx_str_t { len: POOL.len(), data: POOL.as_ptr().cast_mut() };
@@ -163,7 +167,7 @@ mod threads {
     unsafe extern "C" fn handle(task: *mut c_void, _log: *mut ngx_log_t) {
         // SAFETY: set by `post`, whose caller keeps the task.
         unsafe {
-            if let Some((data, run)) = (*task.cast::<NginxTask>()).context {
+            if let Some(Call { run, data }) = (*task.cast::<NginxTask>()).call {
                 run(data);
             }
         }

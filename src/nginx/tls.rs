@@ -1,5 +1,7 @@
 //! RTMPS: TLS under RTMP, by nginx's own OpenSSL code.
 
+mod client;
+
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
@@ -13,6 +15,8 @@ use nginx_sys::{
 
 use super::connection::Handshake;
 use super::server;
+
+pub(super) use self::client::ClientContext;
 
 /// The TLS settings of a server, in the pool of its cycle.
 #[derive(Clone, Copy, Debug)]

@@ -7,17 +7,19 @@ mod review;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use nginx_sys::ngx_cycle_t;
+use nginx_sys::{ngx_cycle_t, ngx_worker};
 use slab::Slab;
 
 use self::review::Review;
 use super::cluster::{Claim, Cluster};
 use super::conf::Application;
+use super::dial::Dials;
 use super::fanout::Fanout;
 use super::log::{self, Level};
 use super::outputs::Outputs;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
+use super::schedule::Schedule;
 use super::server;
 use super::storage::Storage;
 use super::{event, guard};
@@ -52,7 +54,11 @@ pub(super) struct Shared {
     pub(super) storage: Storage,
     /// What joins this worker to the others, if it could be set up.
     pub(super) cluster: Option<Cluster>,
+    /// Whether the worker ends once its sessions have.
+    leaves: bool,
     pub(super) review: Review,
+    pub(super) schedule: Schedule,
+    pub(super) dials: Dials,
     /// What each stream that is published in this worker feeds besides players.
     outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
@@ -71,7 +77,10 @@ impl Worker {
             fanout: Fanout::new(),
             storage: Storage::default(),
             cluster: None,
+            leaves: false,
             review: Review::new(),
+            schedule: Schedule::new(),
+            dials: Dials::default(),
             outputs: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
@@ -104,6 +113,11 @@ impl Worker {
         if let Some(mut peer) = self.peers.try_remove(id) {
             peer.finalize(end, &mut self.shared);
         }
+    }
+
+    /// A graceful shutdown has begun: what only one worker of all does is left to another one.
+    pub(super) fn leave(&mut self) {
+        self.shared.leaves = true;
     }
 
     pub(super) fn shared(&mut self) -> &mut Shared {
@@ -242,6 +256,19 @@ impl Shared {
         }
     }
 
+    /// Whether this worker is the one that does what `name` says, of all workers. It may come to be so
+    /// later, when the one that does it has left.
+    pub(super) fn lease(&self, name: &str) -> bool {
+        !self.leaves && self.cluster.as_ref().map_or_else(is_first, |it| it.lease(name))
+    }
+
+    /// This worker does not do what `name` says any more.
+    pub(super) fn give_up(&self, name: &str) {
+        if let Some(cluster) = &self.cluster {
+            cluster.give_up(name);
+        }
+    }
+
     /// How many clients are connected to all workers.
     pub(super) fn connections(&self) -> u64 {
         self.cluster.as_ref().map_or(0, Cluster::connections)
@@ -253,6 +280,12 @@ impl Shared {
             cluster.count_connection(change);
         }
     }
+}
+
+/// Whether this is the first of nginx's workers.
+fn is_first() -> bool {
+    // SAFETY: set when a worker starts.
+    unsafe { ngx_worker == 0 }
 }
 
 /// nginx's `exit_process`: a worker ends, with whatever sessions are left. nginx has ended its
@@ -269,6 +302,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 }
                 worker.shared.storage.drain();
                 worker.pulls.clear();
+                worker.shared.dials = Dials::default();
                 worker.shared.cluster = None;
             });
         },

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use nginx_sys::ngx_str_t;
+
 use super::directive::{Conf, Directive, Failure};
-use crate::nginx::tls::Context;
+use crate::nginx::tls::{ClientContext, Context};
 
 pub(super) const DIRECTIVES: &[Directive] = &[];
 
@@ -25,4 +27,15 @@ impl TlsSettings {
         let what = "which needs an nginx that is built with OpenSSL";
         Err(format!("has a \"listen\" with \"ssl\", at {place}, {what}").into())
     }
+}
+
+/// # Errors
+///
+/// Always.
+pub(super) fn client_context(
+    _conf: &mut Conf,
+    _trusted: Option<ngx_str_t>,
+    _verifies: bool,
+) -> Result<ClientContext, Failure> {
+    Err("needs an nginx that is built with OpenSSL".to_owned().into())
 }

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use nginx_sys::{
     NGX_SSL_DFLT_BUILTIN_SCACHE, NGX_SSL_NO_BUILTIN_SCACHE, NGX_SSL_NO_SCACHE, NGX_SSL_NONE_SCACHE,
-    NGX_SSL_TLSv1, NGX_SSL_TLSv1_1, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3, SSL_CTX_set_options,
-    ngx_array_create, ngx_array_push, ngx_array_t, ngx_int_t, ngx_keyval_t, ngx_pool_cleanup_add,
-    ngx_shared_memory_add, ngx_shm_zone_t, ngx_ssl_certificates, ngx_ssl_ciphers,
-    ngx_ssl_client_certificate, ngx_ssl_conf_commands, ngx_ssl_create, ngx_ssl_crl,
-    ngx_ssl_dhparam, ngx_ssl_ecdh_curve, ngx_ssl_read_password_file, ngx_ssl_session_cache,
-    ngx_ssl_session_cache_init, ngx_ssl_session_ticket_keys, ngx_ssl_t,
-    ngx_ssl_trusted_certificate, ngx_str_t, ngx_uint_t,
+    NGX_SSL_TLSv1, NGX_SSL_TLSv1_1, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3,
+    SSL_CTX_set_default_verify_paths, SSL_CTX_set_options, ngx_array_create, ngx_array_push,
+    ngx_array_t, ngx_int_t, ngx_keyval_t, ngx_pool_cleanup_add, ngx_shared_memory_add,
+    ngx_shm_zone_t, ngx_ssl_certificates, ngx_ssl_ciphers, ngx_ssl_client_certificate,
+    ngx_ssl_conf_commands, ngx_ssl_create, ngx_ssl_crl, ngx_ssl_dhparam, ngx_ssl_ecdh_curve,
+    ngx_ssl_read_password_file, ngx_ssl_session_cache, ngx_ssl_session_cache_init,
+    ngx_ssl_session_ticket_keys, ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_str_t, ngx_uint_t,
 };
 
 use super::directive::{Conf, Directive, Failure, MAIN, SERVER, Setter, check, set_once};
 use super::{Block, parse, settings};
 use crate::nginx::modules;
-use crate::nginx::tls::{self, Context, Verify};
+use crate::nginx::tls::{self, ClientContext, Context, Verify};
 
 settings! {
     /// Settings of TLS. Words live as long as the configuration.
@@ -92,6 +92,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
 ];
 
 /// As nginx's.
+const DEFAULT_PROTOCOLS: u32 = NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3;
+
+/// How many certificates a server may show between its own and a trusted one.
+const MAX_CLIENT_DEPTH: ngx_int_t = 8;
+
 const DEFAULT_CIPHERS: &str = "HIGH:!aNULL:!MD5";
 const DEFAULT_CURVE: &str = "auto";
 const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(300);
@@ -209,29 +214,13 @@ impl TlsSettings {
         if needs_signers && self.client_certificate.is_none() {
             return Err(missing("ssl_client_certificate\" for \"ssl_verify_client"));
         }
-        let ssl = self.create(conf)?;
+        let ssl = create(conf, self.protocols.unwrap_or(DEFAULT_PROTOCOLS))?;
         let certificates = conf.array(certificates)?;
         self.load(conf, ssl, certificates, keys)?;
         self.limit(conf, ssl, verify)?;
         self.keep_sessions(conf, ssl, certificates)?;
         // SAFETY: the context is the configuration's, which outlives its sessions.
         Ok(unsafe { Context::new(ssl, verify) })
-    }
-
-    fn create(&self, conf: &mut Conf) -> Result<NonNull<ngx_ssl_t>, Failure> {
-        // SAFETY: all-zero is an empty context (ngx_pcalloc).
-        let ssl = conf.keep(unsafe { std::mem::zeroed::<ngx_ssl_t>() });
-        let protocols = self.protocols.unwrap_or(NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3);
-        let cf = conf.raw();
-        // SAFETY: the context lives as long as the pool that cleans it up.
-        unsafe {
-            (*ssl).log = cf.log;
-            let cleanup = ngx_pool_cleanup_add(cf.pool, 0).as_mut().ok_or(Failure::Logged)?;
-            check(ngx_ssl_create(ssl, protocols as ngx_uint_t, ptr::null_mut()))?;
-            cleanup.handler = Some(tls::clean_up);
-            cleanup.data = ssl.cast();
-        }
-        NonNull::new(ssl).ok_or(Failure::Logged)
     }
 
     fn load(
@@ -328,6 +317,45 @@ impl TlsSettings {
     fn commands(&self) -> Vec<ngx_keyval_t> {
         let commands = self.conf_commands.iter().flatten();
         commands.map(|&(key, value)| ngx_keyval_t { key, value }).collect()
+    }
+}
+
+/// An empty context, which its configuration cleans up.
+fn create(conf: &mut Conf, protocols: u32) -> Result<NonNull<ngx_ssl_t>, Failure> {
+    // SAFETY: all-zero is an empty context (ngx_pcalloc).
+    let ssl = conf.keep(unsafe { std::mem::zeroed::<ngx_ssl_t>() });
+    let cf = conf.raw();
+    // SAFETY: the context lives as long as the pool that cleans it up.
+    unsafe {
+        (*ssl).log = cf.log;
+        let cleanup = ngx_pool_cleanup_add(cf.pool, 0).as_mut().ok_or(Failure::Logged)?;
+        check(ngx_ssl_create(ssl, protocols as ngx_uint_t, ptr::null_mut()))?;
+        cleanup.handler = Some(tls::clean_up);
+        cleanup.data = ssl.cast();
+    }
+    NonNull::new(ssl).ok_or(Failure::Logged)
+}
+
+/// The context by which servers are met. With `verifies` they must show a certificate that is good
+/// by those in the file `trusted`, or by the system's.
+pub(super) fn client_context(
+    conf: &mut Conf,
+    trusted: Option<ngx_str_t>,
+    verifies: bool,
+) -> Result<ClientContext, Failure> {
+    let ssl = create(conf, DEFAULT_PROTOCOLS)?;
+    let cf = &raw mut *conf.raw();
+    // SAFETY: the context is the configuration's, which outlives its connections.
+    unsafe {
+        match trusted {
+            Some(mut trusted) => {
+                let depth = MAX_CLIENT_DEPTH;
+                check(ngx_ssl_trusted_certificate(cf, ssl.as_ptr(), &raw mut trusted, depth))?;
+            }
+            None if SSL_CTX_set_default_verify_paths(ssl.as_ref().ctx) == 1 => {}
+            None => return Err("cannot use the system's trusted certificates".to_owned().into()),
+        }
+        Ok(ClientContext::new(ssl, verifies))
     }
 }
 

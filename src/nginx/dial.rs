@@ -1,0 +1,344 @@
+//! Outgoing connections: a name is looked up off the event loop, each of its addresses is tried, and
+//! TLS is spoken if that is wanted.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use nginx_sys::{ngx_connection_t, ngx_event_t};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+
+use super::connection::{Connection, Handshake};
+use super::schedule::Due;
+use super::tls::ClientContext;
+use super::worker::{self, Shared, Worker};
+use super::{event, guard, thread_pool};
+use crate::time::Instant;
+
+/// Names that are looked up at a time: few of the threads that files are written by.
+const MAX_LOOKUPS: usize = 8;
+
+/// Most addresses of a name that are tried.
+const MAX_ADDRESSES: usize = 16;
+
+/// What to connect to.
+#[derive(Clone, Debug)]
+pub(super) struct Destination {
+    /// A name, or an address without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// How to speak TLS, if it is to be spoken.
+    pub(super) tls: Option<ClientContext>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("looking up \"{0}\" failed: {1}")]
+    Lookup(String, io::Error),
+    #[error("\"{0}\" has no address")]
+    NoAddress(String),
+    #[error("connecting to {0} failed: {1}")]
+    Connect(SocketAddr, io::Error),
+    #[error("connecting to {0} took too long")]
+    ConnectTimeout(SocketAddr),
+    #[error("connecting took too long")]
+    Timeout,
+    #[error("the TLS handshake with {0} failed")]
+    Tls(SocketAddr),
+    #[error("{0} has no good certificate for \"{1}\"")]
+    Certificate(SocketAddr, String),
+    #[error("there are not enough worker_connections")]
+    NoRoom,
+    #[error("bug: looking up a name panicked")]
+    Bug,
+}
+
+/// Names a dial; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct DialId(u64);
+
+/// What is done with what has come of a dial.
+type Then = Box<dyn FnOnce(&mut Worker, Result<Connection, DialError>)>;
+
+/// The connections of a worker that are being made.
+#[derive(Default)]
+pub(super) struct Dials {
+    dials: BTreeMap<DialId, Dial>,
+    next: u64,
+    /// How many names are being looked up.
+    lookups: usize,
+    /// Those that wait to be looked up.
+    waiting: VecDeque<DialId>,
+}
+
+struct Dial {
+    destination: Destination,
+    deadline: Instant,
+    stage: Stage,
+    /// The addresses that were not tried yet.
+    left: VecDeque<SocketAddr>,
+    /// Why the last address was none.
+    error: DialError,
+    then: Then,
+}
+
+enum Stage {
+    LookingUp,
+    Connecting(Connection, SocketAddr),
+    Tls(Connection, SocketAddr),
+    /// No address is left.
+    Failed,
+}
+
+impl Shared {
+    /// Connects within `timeout`, and has `then` called, never before this returns.
+    pub(super) fn dial(
+        &mut self,
+        destination: Destination,
+        timeout: Duration,
+        then: impl FnOnce(&mut Worker, Result<Connection, DialError>) + 'static,
+    ) -> DialId {
+        self.dials.next += 1;
+        let id = DialId(self.dials.next);
+        let deadline = event::now() + timeout;
+        let address = destination.host.parse().ok().map(|ip: IpAddr| (ip, destination.port));
+        let (stage, left) = (Stage::LookingUp, VecDeque::new());
+        let error = DialError::NoAddress(destination.host.clone());
+        let then = Box::new(then);
+        self.dials.dials.insert(id, Dial { destination, deadline, stage, left, error, then });
+        self.schedule.set(Due::Dial(id), deadline);
+        match address {
+            Some(address) => self.try_addresses(id, [address.into()]),
+            None => {
+                self.dials.waiting.push_back(id);
+                self.dials.look_up();
+            }
+        }
+        id
+    }
+
+    /// Gives up a dial; what was to be done then is not.
+    pub(super) fn cancel_dial(&mut self, id: DialId) {
+        self.dials.dials.remove(&id);
+        self.schedule.cancel(Due::Dial(id));
+    }
+
+    fn try_addresses(&mut self, id: DialId, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let Some(dial) = self.dials.dials.get_mut(&id) else { return };
+        dial.left.extend(addresses.into_iter().take(MAX_ADDRESSES));
+        dial.try_next(id);
+        if matches!(dial.stage, Stage::Failed) {
+            self.schedule.set(Due::Dial(id), event::now());
+        }
+    }
+}
+
+impl Dials {
+    fn look_up(&mut self) {
+        while self.lookups < MAX_LOOKUPS
+            && let Some(id) = self.waiting.pop_front()
+        {
+            let Some(dial) = self.dials.get(&id) else { continue };
+            let (host, port) = (dial.destination.host.clone(), dial.destination.port);
+            self.lookups += 1;
+            thread_pool::run_then(
+                move || (host.as_str(), port).to_socket_addrs().map(Vec::from_iter),
+                move |worker, addresses| worker.shared().on_looked_up(id, addresses),
+            );
+        }
+    }
+}
+
+impl Shared {
+    fn on_looked_up(&mut self, id: DialId, addresses: Option<io::Result<Vec<SocketAddr>>>) {
+        self.dials.lookups -= 1;
+        self.dials.look_up();
+        let Some(dial) = self.dials.dials.get_mut(&id) else { return };
+        let addresses = match addresses {
+            Some(Ok(addresses)) => addresses,
+            Some(Err(error)) => {
+                dial.error = DialError::Lookup(dial.destination.host.clone(), error);
+                Vec::new()
+            }
+            None => {
+                dial.error = DialError::Bug;
+                Vec::new()
+            }
+        };
+        self.try_addresses(id, addresses);
+    }
+}
+
+impl Worker {
+    /// A dial has taken too long, or has failed before it began.
+    pub(super) fn on_dial_due(&mut self, id: DialId) {
+        if let Some(dial) = self.shared().dials.dials.remove(&id) {
+            let error = match dial.stage {
+                Stage::Failed => dial.error,
+                Stage::Connecting(_, address) | Stage::Tls(_, address) => {
+                    DialError::ConnectTimeout(address)
+                }
+                Stage::LookingUp => DialError::Timeout,
+            };
+            (dial.then)(self, Err(error));
+        }
+    }
+
+    fn on_dial_event(&mut self, id: DialId, happened: Happened) {
+        let Some(dial) = self.shared().dials.dials.get_mut(&id) else { return };
+        if let Some(connection) = dial.step(id, happened) {
+            self.end_dial(id, Ok(connection));
+        } else if matches!(dial.stage, Stage::Failed) {
+            self.on_dial_due(id);
+        }
+    }
+
+    fn end_dial(&mut self, id: DialId, result: Result<Connection, DialError>) {
+        self.shared().schedule.cancel(Due::Dial(id));
+        if let Some(dial) = self.shared().dials.dials.remove(&id) {
+            (dial.then)(self, result);
+        }
+    }
+}
+
+/// What an event of a connection that is being made is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Happened {
+    /// It may be connected, or have failed.
+    Progress,
+    /// This address has taken its share of the time.
+    TimedOut,
+    /// The TLS handshake has ended.
+    TlsEnded,
+}
+
+impl Dial {
+    /// Tries one address after the other until one takes time.
+    fn try_next(&mut self, id: DialId) {
+        while let Some(address) = self.left.pop_front() {
+            match begin(id, address) {
+                Ok(mut connection) => {
+                    let share =
+                        self.deadline.saturating_since(event::now()) / (self.left.len() as u32 + 1);
+                    connection.set_write_timer(Some(event::now() + share));
+                    self.stage = Stage::Connecting(connection, address);
+                    return;
+                }
+                Err(error) => self.error = error,
+            }
+        }
+        self.stage = Stage::Failed;
+    }
+
+    /// Goes on after an event. Gives the connection when all is done.
+    fn step(&mut self, id: DialId, happened: Happened) -> Option<Connection> {
+        match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Connecting(connection, address) => match happened {
+                Happened::Progress => return self.on_progress(id, connection, address),
+                _ => self.fail(id, DialError::ConnectTimeout(address)),
+            },
+            Stage::Tls(mut connection, address) => {
+                let (Some(tls), Happened::TlsEnded) = (self.destination.tls, happened) else {
+                    self.stage = Stage::Tls(connection, address);
+                    return None;
+                };
+                let handshake = tls.finish(connection.raw(), &self.destination.host);
+                return self.settle_tls(id, connection, address, handshake);
+            }
+            stage => self.stage = stage,
+        }
+        None
+    }
+
+    fn on_progress(
+        &mut self,
+        id: DialId,
+        mut connection: Connection,
+        address: SocketAddr,
+    ) -> Option<Connection> {
+        if let Err(error) = connection.take_error() {
+            self.fail(id, DialError::Connect(address, error));
+            return None;
+        }
+        if !connection.is_writable() {
+            self.stage = Stage::Connecting(connection, address);
+            return None;
+        }
+        connection.set_write_timer(None);
+        match self.destination.tls {
+            Some(tls) => {
+                let handshake = tls.begin(connection.raw(), &self.destination.host, on_tls_end);
+                self.settle_tls(id, connection, address, handshake)
+            }
+            None => Some(connection),
+        }
+    }
+
+    fn settle_tls(
+        &mut self,
+        id: DialId,
+        connection: Connection,
+        address: SocketAddr,
+        handshake: Handshake,
+    ) -> Option<Connection> {
+        let host = || self.destination.host.clone();
+        match handshake {
+            Handshake::Done => return Some(connection),
+            Handshake::Pending => self.stage = Stage::Tls(connection, address),
+            Handshake::Failed => self.fail(id, DialError::Tls(address)),
+            Handshake::Unverified => self.fail(id, DialError::Certificate(address, host())),
+        }
+        None
+    }
+
+    fn fail(&mut self, id: DialId, error: DialError) {
+        self.error = error;
+        self.try_next(id);
+    }
+}
+
+/// Begins to connect to an address.
+fn begin(id: DialId, address: SocketAddr) -> Result<Connection, DialError> {
+    let failed = |error: Errno| DialError::Connect(address, error.into());
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None).map_err(failed)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut connection = Connection::adopt(socket, on_event).ok_or(DialError::NoRoom)?;
+    connection.set_data(id.0 as usize);
+    connection.wait_connected(on_event).map_err(|_| DialError::NoRoom)?;
+    Ok(connection)
+}
+
+/// Something has happened to a connection that is being made.
+unsafe extern "C" fn on_event(event: *mut ngx_event_t) {
+    // SAFETY: an event of a connection has it as its data.
+    let (c, timed_out) = unsafe {
+        let timed_out = (*event).timedout() != 0;
+        (*event).set_timedout(0);
+        ((*event).data.cast::<ngx_connection_t>(), timed_out)
+    };
+    let happened = if timed_out { Happened::TimedOut } else { Happened::Progress };
+    // SAFETY: as above.
+    unsafe { run(c, happened) }
+}
+
+unsafe extern "C" fn on_tls_end(c: *mut ngx_connection_t) {
+    // SAFETY: nginx gives the connection whose handshake has ended.
+    unsafe { run(c, Happened::TlsEnded) }
+}
+
+/// # Safety
+///
+/// `c` is a connection that is being made.
+unsafe fn run(c: *mut ngx_connection_t, happened: Happened) {
+    // SAFETY: the dial's number is in there.
+    let id = DialId(unsafe { (*c).data.addr() } as u64);
+    guard(|| worker::with(|worker| worker.on_dial_event(id, happened)), || ());
+}

@@ -1,0 +1,100 @@
+//! What is due later in a worker, with one timer for all of it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use nginx_sys::ngx_event_t;
+
+use super::dial::DialId;
+use super::worker::{self, Worker};
+use super::{event, guard};
+use crate::time::Instant;
+
+/// What can be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Due {
+    /// The end of the time that an outgoing connection may take to be made.
+    Dial(DialId),
+}
+
+/// Each of these is due at one instant. They do not hold up a graceful exit.
+pub(super) struct Schedule {
+    instants: HashMap<Due, Instant>,
+    due: BTreeSet<(Instant, Due)>,
+    /// On the heap: nginx links it into its queues by address.
+    timer: Box<ngx_event_t>,
+}
+
+impl Schedule {
+    pub(super) fn new() -> Self {
+        let mut timer = event::new(on_timer);
+        timer.set_cancelable(1);
+        Self { instants: HashMap::new(), due: BTreeSet::new(), timer }
+    }
+
+    /// Has `what` become due at `at`, instead of when it was to be.
+    pub(super) fn set(&mut self, what: Due, at: Instant) {
+        if let Some(before) = self.instants.insert(what, at) {
+            self.due.remove(&(before, what));
+        }
+        self.due.insert((at, what));
+        self.arm();
+    }
+
+    /// `what` is not due any more.
+    pub(super) fn cancel(&mut self, what: Due) {
+        if let Some(at) = self.instants.remove(&what) {
+            self.due.remove(&(at, what));
+        }
+    }
+
+    /// What has become due by `now`, in order.
+    fn take(&mut self, now: Instant) -> Vec<Due> {
+        let mut taken = Vec::new();
+        while let Some(&(at, what)) = self.due.first()
+            && at <= now
+        {
+            self.due.pop_first();
+            self.instants.remove(&what);
+            taken.push(what);
+        }
+        self.arm();
+        taken
+    }
+
+    fn arm(&mut self) {
+        if let Some(&(at, _)) = self.due.first() {
+            // SAFETY: the event lives as long as the schedule, which disarms it.
+            unsafe { event::set_timer(&raw mut *self.timer, at) }
+        }
+    }
+}
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        // SAFETY: the event is this one's.
+        unsafe { event::cancel(&raw mut *self.timer) }
+    }
+}
+
+unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives the event of the timer.
+    unsafe { (*event).set_timedout(0) };
+    guard(
+        || {
+            worker::with(|worker| {
+                for due in worker.shared().schedule.take(event::now()) {
+                    worker.on_due(due);
+                }
+            });
+        },
+        || (),
+    );
+}
+
+impl Worker {
+    fn on_due(&mut self, due: Due) {
+        match due {
+            Due::Dial(id) => self.on_dial_due(id),
+        }
+    }
+}
