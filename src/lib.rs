@@ -28,6 +28,7 @@ pub mod access;
 pub mod amf0;
 pub mod client;
 pub mod codec;
+pub mod exec;
 pub mod flv;
 pub mod live;
 pub mod media;
