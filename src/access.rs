@@ -1,4 +1,6 @@
-//! Who may publish and play, by address: the directives `allow` and `deny`.
+//! Who may publish and play, by address: the directives `allow` and `deny`; and by token.
+
+pub mod token;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

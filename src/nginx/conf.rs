@@ -15,6 +15,7 @@ mod limit;
 mod listen;
 mod live;
 mod parse;
+mod secret;
 mod server_name;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "conf/no_tls.rs")]
 mod tls;
@@ -35,11 +36,13 @@ use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
+use self::secret::SecretSettings;
 use self::server_name::ServerName;
 use self::tls::TlsSettings;
 use super::tls::Context;
 use super::{hls_cleanup, modules};
 use crate::access::Rules;
+use crate::access::token::Secrets;
 use crate::live::{ApplicationId, IdleLimits, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
@@ -49,11 +52,12 @@ pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::POOL_SIZE;
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 8] = [
+static DIRECTIVES: [&[Directive]; 9] = [
     BLOCKS,
     core::DIRECTIVES,
     server_name::DIRECTIVES,
     access::DIRECTIVES,
+    secret::DIRECTIVES,
     limit::DIRECTIVES,
     live::DIRECTIVES,
     hls::DIRECTIVES,
@@ -112,6 +116,7 @@ pub(super) struct Block {
 struct Settings {
     core: CoreSettings,
     access: AccessSettings,
+    secret: SecretSettings,
     live: LiveSettings,
     hls: HlsSettings,
     tls: TlsSettings,
@@ -122,6 +127,7 @@ impl Settings {
     fn inherit(&mut self, parent: &Self) {
         self.core.inherit(&parent.core);
         self.access.inherit(&parent.access);
+        self.secret.inherit(&parent.secret);
         self.live.inherit(&parent.live);
         self.hls.inherit(&parent.hls);
         self.tls.inherit(&parent.tls);
@@ -200,6 +206,8 @@ pub(super) struct Application {
     pub(super) send_timeout: Duration,
     /// Who may publish and play.
     pub(super) access: Rules,
+    /// What publishers and players need a token of.
+    pub(super) secrets: Secrets,
     /// Whether the newer one of two publishers of a name gets it.
     pub(super) publish_takeover: bool,
     /// How long a publisher may send nothing.
@@ -342,6 +350,7 @@ fn resolve_application(server: &str, block: &Block) -> Application {
         name: block.name.clone(),
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),
+        secrets: settings.secret.secrets(),
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         idle: settings.live.idle_limits(),
         live: settings.live.is_on(),

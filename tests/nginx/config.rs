@@ -31,6 +31,8 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("variables_hash_bucket_size", "64", MAIN),
     ("allow", "all", MAIN | SERVER | APPLICATION),
     ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
+    ("publish_secret", "abc", MAIN | SERVER | APPLICATION),
+    ("play_secret", "off", MAIN | SERVER | APPLICATION),
     ("ping", "500ms", MAIN | SERVER),
     ("ping_timeout", "1m", MAIN | SERVER),
     ("max_streams", "64", MAIN | SERVER),
@@ -288,6 +290,14 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         &at(MAIN, "hls_path \"\";"),
         &["\"hls_path\" directive has the invalid path \"\""],
     );
+}
+
+#[test]
+fn secrets_are_not_empty() {
+    for name in ["publish_secret", "play_secret"] {
+        let parts = [&format!("\"{name}\" directive has an empty key"), "secret text or \"off\""];
+        check_refused(&at(SERVER, &format!("{name} \"\";")), &parts);
+    }
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::mem;
 use std::sync::Arc;
 
+use super::super::conf::Application;
 use super::super::event;
 use super::super::log::Level;
 use super::super::worker::Shared;
 use super::{Peer, Role};
 use crate::access::Action;
+use crate::access::token::Request;
 use crate::client::{ClientInfo, Publication};
 use crate::live::{IdleWatch, Player, StreamKey};
 use crate::rtmp::command::{Connect, Play, Publish};
@@ -54,8 +56,7 @@ impl Peer {
     fn publish(&mut self, publish: Publish, shared: &mut Shared) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
-        if !application.access.allow(Action::Publish, self.client) {
-            self.connection.log(Level::Error, format_args!("publishing forbidden by rule"));
+        if !self.may(Action::Publish, application, &publish.name, &publish.args) {
             self.session.reject_publish(PublishRefusal::Denied);
             return Ok(());
         }
@@ -85,8 +86,7 @@ impl Peer {
     fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
-        if !application.access.allow(Action::Play, self.client) {
-            self.connection.log(Level::Error, format_args!("playing forbidden by rule"));
+        if !self.may(Action::Play, application, &play.name, &play.args) {
             self.session.reject_play(PlayRefusal::Denied);
             return Ok(());
         }
@@ -103,6 +103,25 @@ impl Peer {
         }
         self.watch(key, shared);
         self.session.accept_play(event::now())
+    }
+
+    /// Whether the application's rules and secrets let the client do `action`. If not, the log has
+    /// a line.
+    fn may(&self, action: Action, application: &Application, name: &str, args: &str) -> bool {
+        let doing = match action {
+            Action::Publish => "publishing",
+            Action::Play => "playing",
+        };
+        if !application.access.allow(action, self.client) {
+            self.connection.log(Level::Error, format_args!("{doing} forbidden by rule"));
+            return false;
+        }
+        let request = Request { action, application: &application.name, name, client: self.client };
+        let verdict = application.secrets.check(request, args, event::unix_now());
+        if let Err(refusal) = verdict {
+            self.connection.log(Level::Error, format_args!("{doing} forbidden: {refusal}"));
+        }
+        verdict.is_ok()
     }
 
     /// Becomes a player of the stream that `key` names.
