@@ -4,13 +4,18 @@
 //! The payload of an RTMP audio or video message is the body of an FLV tag. [`VideoTag`] and
 //! [`AudioTag`] are that body taken apart; [`video_kind`] and [`audio_kind`] tell only what a
 //! server needs to know in order to pass it on.
+//!
+//! [`FlvReader`] reads files of such tags.
 
 mod audio;
+mod keyframes;
+mod reader;
 mod video;
 
 use bytes::{Buf, TryGetError};
 
 pub use audio::{AudioCodec, AudioKind, AudioPacket, AudioTag, audio_kind};
+pub use reader::{FlvReader, ReadError};
 pub use video::{FrameType, VideoCodec, VideoKind, VideoPacket, VideoTag, video_kind};
 
 /// Why a tag cannot be taken apart. Always the sender's fault.

@@ -29,6 +29,7 @@ pub mod amf0;
 pub mod client;
 pub mod codec;
 pub mod exec;
+pub mod file_view;
 pub mod flv;
 pub mod live;
 pub mod media;
