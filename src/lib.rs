@@ -33,6 +33,7 @@ pub mod file_view;
 pub mod flv;
 pub mod live;
 pub mod media;
+pub mod mp4;
 pub mod mpegts;
 pub mod package;
 pub mod rtmp;

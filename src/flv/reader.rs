@@ -56,6 +56,8 @@ pub struct FlvReader {
     head: Headers,
     /// What is in force at `position`.
     headers: Headers,
+    /// What is in force where a scan has come to.
+    scanned: Headers,
     index: Option<Keyframes>,
     duration: Option<f64>,
     /// The keyframe, or sound where there are no pictures, that was passed last.
@@ -188,6 +190,7 @@ impl FlvReader {
             position: 0,
             head: Headers::default(),
             headers: Headers::default(),
+            scanned: Headers::default(),
             index: None,
             duration: None,
             passed: None,
@@ -249,8 +252,12 @@ impl FlvReader {
         };
     }
 
-    fn scan_for(&self, target: u32) -> Scan {
+    fn scan_for(&mut self, target: u32) -> Scan {
         let best = self.passed.filter(|passed| passed.timestamp <= target);
+        if best.is_none() {
+            self.headers = self.head.clone();
+        }
+        self.scanned = self.headers.clone();
         let position = best.map_or(self.first, |best| best.position);
         Scan { target, position, best, has_video: false }
     }
@@ -370,15 +377,16 @@ impl FlvReader {
         }
         let here = Passed { position: tag.position, timestamp: tag.timestamp };
         match kind {
-            TagKind::Keyframe => scan.best = Some(here),
-            TagKind::Sound if !scan.has_video && tag.timestamp <= scan.target => {
-                scan.best = Some(here);
-            }
             TagKind::SequenceHeader | TagKind::Metadata => {
                 let payload = read_body(view, &tag)?;
-                self.headers.set(tag.kind.unwrap_or(MessageType::Video), &payload);
+                self.scanned.set(tag.kind.unwrap_or(MessageType::Video), &payload);
             }
-            _ => {}
+            TagKind::Sound if scan.has_video || tag.timestamp > scan.target => {}
+            TagKind::Keyframe | TagKind::Sound => {
+                scan.best = Some(here);
+                self.headers = self.scanned.clone();
+            }
+            TagKind::Inter | TagKind::Other => {}
         }
         scan.has_video |= is_picture;
         scan.position = tag.end();
