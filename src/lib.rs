@@ -36,6 +36,7 @@ pub mod media;
 pub mod mp4;
 pub mod mpegts;
 pub mod package;
+pub mod relay;
 pub mod rtmp;
 pub mod time;
 pub mod virtual_host;

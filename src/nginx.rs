@@ -16,18 +16,22 @@ mod fanout;
 mod hls_cleanup;
 mod log;
 mod modules;
+mod outbox;
 mod outputs;
 mod packager;
 mod peer;
 mod proxy_protocol;
 mod pull;
 mod regex;
+mod relays;
 mod schedule;
+mod sending;
 mod server;
 mod storage;
 mod thread_pool;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "nginx/no_tls.rs")]
 mod tls;
+mod upstream;
 mod worker;
 
 use std::any::Any;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use ngx_rtmp_module::flv::{VideoKind, video_kind};
-use ngx_rtmp_module::rtmp::client::{Client, ClientConfig, Event, Role};
+use ngx_rtmp_module::rtmp::client::{Client, ClientConfig, Event, LIVE, Role};
 use ngx_rtmp_module::rtmp::session::Output;
 use ngx_rtmp_module::time;
 use rustix::event::{Timespec, epoll};
@@ -88,12 +88,12 @@ impl Load {
     }
 
     pub fn play(&mut self, name: &str, player: Player) {
-        self.connect(Role::Play, name, Kind::Player(player));
+        self.connect(Role::Play { start: LIVE }, name, Kind::Player(player));
     }
 
     /// A player of a server that sends without having been asked.
     pub fn drain(&mut self) {
-        self.connect(Role::Play, "", Kind::Drain);
+        self.connect(Role::Play { start: LIVE }, "", Kind::Drain);
     }
 
     fn connect(&mut self, role: Role, name: &str, kind: Kind) {
@@ -227,7 +227,9 @@ impl Connection {
         loop {
             match self.client.poll_output() {
                 Output::Send(bytes) => self.pending.extend_from_slice(&bytes),
-                Output::Event(Event::PublishStarted | Event::PlayStarted) => self.started = true,
+                Output::Event(Event::PublishStarted { .. } | Event::PlayStarted) => {
+                    self.started = true
+                }
                 Output::Event(Event::Media(message)) => {
                     if video_kind(&message.payload) == VideoKind::Keyframe && !self.has_picture {
                         self.has_picture = true;
@@ -278,6 +280,8 @@ fn config(role: Role, name: &str) -> ClientConfig {
         app: "live".into(),
         tc_url: "rtmp://127.0.0.1/live".into(),
         name: name.into(),
+        page_url: String::new(),
+        swf_url: String::new(),
         flash_ver: "LNX 9,0,124,2".into(),
         timeout: Duration::from_secs(60),
         buflen: Duration::from_secs(1),

@@ -100,14 +100,14 @@ pub(super) unsafe extern "C" fn join(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     guard(
         || {
             let has_sessions = [NGX_PROCESS_WORKER, NGX_PROCESS_SINGLE].contains(&(process as u32));
-            let is_prepared = || held_table().is_some();
-            if !has_sessions || conf::main().is_none() || !is_prepared() {
+            if !has_sessions || conf::main().is_none() {
                 return;
             }
             // SAFETY: nginx gives its cycle.
             let directory = directory(unsafe { core_conf(cycle) });
-            match Cluster::join(directory) {
-                Ok(cluster) => worker::with(|worker| worker.shared().cluster = Some(cluster)),
+            let is_prepared = held_table().is_some();
+            match is_prepared.then(|| Cluster::join(directory)).transpose() {
+                Ok(cluster) => worker::with(|worker| worker.shared().cluster = cluster),
                 Err(error) => log::cycle(
                     Level::Error,
                     format_args!(
@@ -115,6 +115,7 @@ pub(super) unsafe extern "C" fn join(cycle: *mut ngx_cycle_t) -> ngx_int_t {
                     ),
                 ),
             }
+            worker::with(Worker::start);
         },
         || (),
     );

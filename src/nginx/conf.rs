@@ -15,6 +15,7 @@ mod limit;
 mod listen;
 mod live;
 mod parse;
+mod relay;
 mod secret;
 mod server_name;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "conf/no_tls.rs")]
@@ -36,6 +37,7 @@ use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
+use self::relay::{RelayConfig, RelaySettings};
 use self::secret::SecretSettings;
 use self::server_name::ServerName;
 use self::tls::TlsSettings;
@@ -52,7 +54,7 @@ pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::POOL_SIZE;
 
 /// Every directive inside `rtmp {}`, a table a feature.
-static DIRECTIVES: [&[Directive]; 9] = [
+static DIRECTIVES: &[&[Directive]] = &[
     BLOCKS,
     core::DIRECTIVES,
     server_name::DIRECTIVES,
@@ -61,6 +63,7 @@ static DIRECTIVES: [&[Directive]; 9] = [
     limit::DIRECTIVES,
     live::DIRECTIVES,
     hls::DIRECTIVES,
+    relay::DIRECTIVES,
     tls::DIRECTIVES,
 ];
 
@@ -119,6 +122,7 @@ struct Settings {
     secret: SecretSettings,
     live: LiveSettings,
     hls: HlsSettings,
+    relay: RelaySettings,
     tls: TlsSettings,
 }
 
@@ -130,6 +134,7 @@ impl Settings {
         self.secret.inherit(&parent.secret);
         self.live.inherit(&parent.live);
         self.hls.inherit(&parent.hls);
+        self.relay.inherit(&parent.relay);
         self.tls.inherit(&parent.tls);
     }
 }
@@ -168,10 +173,14 @@ impl Main {
         &self,
         id: ApplicationId,
     ) -> Option<(&Arc<Server>, &Arc<Application>)> {
-        let mut applications = self.servers.iter().flat_map(|server| {
+        self.applications().find(|(_, application)| application.id == id)
+    }
+
+    /// All applications, each with its server.
+    pub(super) fn applications(&self) -> impl Iterator<Item = (&Arc<Server>, &Arc<Application>)> {
+        self.servers.iter().flat_map(|server| {
             server.applications.iter().map(move |application| (server, application))
-        });
-        applications.find(|(_, application)| application.id == id)
+        })
     }
 }
 
@@ -218,6 +227,7 @@ pub(super) struct Application {
     pub(super) idle_streams: bool,
     pub(super) stream: Arc<StreamConfig>,
     pub(super) hls: Option<Arc<HlsConfig>>,
+    pub(super) relays: RelayConfig,
 }
 
 /// The directives that nginx knows outside all blocks.
@@ -302,7 +312,7 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
             None => None,
         };
-        let server = Arc::new(resolve_server(&identity(block, &mut known), block, tls));
+        let server = Arc::new(resolve_server(conf, &identity(block, &mut known), block, tls)?);
         let names = mem::take(&mut block.names);
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
@@ -326,9 +336,14 @@ fn identity(block: &Block, known: &mut HashMap<String, u32>) -> String {
     format!("{identity}\0{others}")
 }
 
-fn resolve_server(identity: &str, block: &Block, tls: Option<Context>) -> Server {
+fn resolve_server(
+    conf: &mut Conf,
+    identity: &str,
+    block: &Block,
+    tls: Option<Context>,
+) -> Result<Server, Failure> {
     let mut names = HashSet::new();
-    Server {
+    Ok(Server {
         session: Arc::new(block.settings.core.session_config()),
         tls,
         tls_handshake_timeout: block.settings.tls.handshake_timeout(),
@@ -338,14 +353,18 @@ fn resolve_server(identity: &str, block: &Block, tls: Option<Context>) -> Server
             .children
             .iter()
             .filter(|application| names.insert(application.name.as_str()))
-            .map(|application| Arc::new(resolve_application(identity, application)))
-            .collect(),
-    }
+            .map(|application| Ok(Arc::new(resolve_application(conf, identity, application)?)))
+            .collect::<Result<_, Failure>>()?,
+    })
 }
 
-fn resolve_application(server: &str, block: &Block) -> Application {
+fn resolve_application(
+    conf: &mut Conf,
+    server: &str,
+    block: &Block,
+) -> Result<Application, Failure> {
     let settings = &block.settings;
-    Application {
+    Ok(Application {
         id: ApplicationId::new(server, &block.name),
         name: block.name.clone(),
         send_timeout: settings.core.send_timeout(),
@@ -357,5 +376,6 @@ fn resolve_application(server: &str, block: &Block) -> Application {
         idle_streams: settings.live.idle_streams(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         hls: settings.hls.config().map(Arc::new),
-    }
+        relays: settings.relay.config(conf)?,
+    })
 }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use nginx_sys::{
     NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_counter,
@@ -144,6 +145,17 @@ impl Connection {
         // SAFETY: the descriptor is open as long as the connection.
         let socket = unsafe { BorrowedFd::borrow_raw(self.get().fd) };
         Ok(sockopt::socket_error(socket)??)
+    }
+
+    /// Has the system find out when a peer that sends nothing is gone, within two minutes.
+    pub(super) fn keep_alive(&self) {
+        // SAFETY: the descriptor is open as long as the connection.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.get().fd) };
+        // Without it the peer is found out when it is sent something.
+        let _ = sockopt::set_socket_keepalive(socket, true)
+            .and_then(|()| sockopt::set_tcp_keepidle(socket, Duration::from_secs(60)))
+            .and_then(|()| sockopt::set_tcp_keepintvl(socket, Duration::from_secs(15)))
+            .and_then(|()| sockopt::set_tcp_keepcnt(socket, 4));
     }
 
     /// Sets who is called when there is something to read, and when more can be sent.
@@ -323,6 +335,12 @@ impl Connection {
     pub(super) fn set_read_timer(&mut self, at: Instant) {
         // SAFETY: closing a connection disarms its timers.
         unsafe { event::set_timer(self.raw().read, at) }
+    }
+
+    /// Clears the time of the next timeout of reading.
+    pub(super) fn clear_read_timer(&mut self) {
+        // SAFETY: an open connection has its events.
+        unsafe { event::clear_timer(self.raw().read) }
     }
 
     /// Sets or clears the time by which the peer must have taken something.

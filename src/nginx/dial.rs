@@ -120,12 +120,6 @@ impl Shared {
         id
     }
 
-    /// Gives up a dial; what was to be done then is not.
-    pub(super) fn cancel_dial(&mut self, id: DialId) {
-        self.dials.dials.remove(&id);
-        self.schedule.cancel(Due::Dial(id));
-    }
-
     fn try_addresses(&mut self, id: DialId, addresses: impl IntoIterator<Item = SocketAddr>) {
         let Some(dial) = self.dials.dials.get_mut(&id) else { return };
         dial.left.extend(addresses.into_iter().take(MAX_ADDRESSES));
@@ -137,6 +131,11 @@ impl Shared {
 }
 
 impl Dials {
+    /// Gives up a dial; what was to be done then is not.
+    pub(super) fn cancel(&mut self, id: DialId) {
+        self.dials.remove(&id);
+    }
+
     fn look_up(&mut self) {
         while self.lookups < MAX_LOOKUPS
             && let Some(id) = self.waiting.pop_front()

@@ -1,7 +1,6 @@
 //! One session: a connection, the protocol on it, and what it does with streams.
 
 mod ending;
-mod outbox;
 mod sending;
 mod streaming;
 
@@ -11,11 +10,11 @@ use std::time::Duration;
 
 use nginx_sys::ngx_random;
 
-use self::outbox::Outbox;
 use super::conf::{Application, Endpoint, Server};
 use super::connection::{Broken, Connection, Handshake, Received};
 use super::event;
 use super::log::{Context, Level};
+use super::outbox::Outbox;
 use super::proxy_protocol::{self, Header};
 use super::worker::Shared;
 use crate::client::ClientInfo;

@@ -5,8 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use nginx_sys::ngx_event_t;
 
 use super::dial::DialId;
+use super::relays::RelayId;
+use super::upstream::Upstream;
 use super::worker::{self, Worker};
 use super::{event, guard};
+use crate::live::SessionId;
 use crate::time::Instant;
 
 /// What can be due.
@@ -14,6 +17,10 @@ use crate::time::Instant;
 pub(super) enum Due {
     /// The end of the time that an outgoing connection may take to be made.
     Dial(DialId),
+    /// The next attempt of a relay.
+    Relay(RelayId),
+    /// The end of a session with another server, if another worker has not taken its place by then.
+    Leave(SessionId),
 }
 
 /// Each of these is due at one instant. They do not hold up a graceful exit.
@@ -95,6 +102,8 @@ impl Worker {
     fn on_due(&mut self, due: Due) {
         match due {
             Due::Dial(id) => self.on_dial_due(id),
+            Due::Relay(id) => self.attempt_relay(id),
+            Due::Leave(session) => self.run_upstream(session, Upstream::close),
         }
     }
 }

@@ -6,6 +6,7 @@ mod review;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use nginx_sys::{ngx_cycle_t, ngx_worker};
 use slab::Slab;
@@ -19,9 +20,11 @@ use super::log::{self, Level};
 use super::outputs::Outputs;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
+use super::relays::Relays;
 use super::schedule::Schedule;
 use super::server;
 use super::storage::Storage;
+use super::upstream::{self, Upstream};
 use super::{event, guard};
 use crate::client::Publication;
 use crate::live::{AlreadyPublishing, Published, Registry, SessionId, StreamId, StreamKey};
@@ -44,7 +47,10 @@ thread_local! {
 pub(super) struct Worker {
     peers: Slab<Peer>,
     pulls: BTreeMap<StreamId, Pull>,
-    shared: Shared,
+    /// Sessions with other servers.
+    pub(super) upstreams: BTreeMap<SessionId, Upstream>,
+    pub(super) next_upstream: u64,
+    pub(super) shared: Shared,
 }
 
 /// What the sessions of a worker have in common.
@@ -59,6 +65,7 @@ pub(super) struct Shared {
     pub(super) review: Review,
     pub(super) schedule: Schedule,
     pub(super) dials: Dials,
+    pub(super) relays: Relays,
     /// What each stream that is published in this worker feeds besides players.
     outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
@@ -81,10 +88,17 @@ impl Worker {
             review: Review::new(),
             schedule: Schedule::new(),
             dials: Dials::default(),
+            relays: Relays::default(),
             outputs: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
-        Self { peers: Slab::new(), pulls: BTreeMap::new(), shared }
+        Self {
+            peers: Slab::new(),
+            pulls: BTreeMap::new(),
+            upstreams: BTreeMap::new(),
+            next_upstream: 0,
+            shared,
+        }
     }
 
     /// Takes in a session made by `make` from its number.
@@ -93,6 +107,11 @@ impl Worker {
         let id = entry.key();
         entry.insert(make(id));
         id
+    }
+
+    /// The worker has started.
+    pub(super) fn start(&mut self) {
+        self.shared.start_static_pulls();
     }
 
     /// Runs an event of a session, and ends the session if that is what comes of it.
@@ -118,6 +137,7 @@ impl Worker {
     /// A graceful shutdown has begun: what only one worker of all does is left to another one.
     pub(super) fn leave(&mut self) {
         self.shared.leaves = true;
+        self.shared.leave_static_pulls();
     }
 
     pub(super) fn shared(&mut self) -> &mut Shared {
@@ -191,13 +211,14 @@ impl Shared {
         &mut self,
         stream: StreamId,
         publication: &Publication,
-        application: &Application,
+        application: &Arc<Application>,
     ) -> Result<(), NameError> {
         if self.outputs.contains_key(&stream) {
             return Ok(());
         }
         let (outputs, started) = Outputs::start(publication, application, &mut self.storage);
         self.outputs.insert(stream, outputs);
+        self.start_pushes(stream, publication, application);
         started
     }
 
@@ -227,8 +248,14 @@ impl Shared {
 
     /// Lets a publisher of another worker take the stream over, whatever `publish_takeover` says.
     pub(super) fn offer(&self, stream: StreamId) {
-        if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream)) {
-            cluster.offer(&channel.key);
+        if let Some(channel) = self.streams.channel(stream) {
+            self.offer_key(&channel.key);
+        }
+    }
+
+    pub(super) fn offer_key(&self, key: &StreamKey) {
+        if let Some(cluster) = &self.cluster {
+            cluster.offer(key);
         }
     }
 
@@ -242,6 +269,7 @@ impl Shared {
         if self.streams.unpublish(stream, session) {
             self.fanout.mark(stream);
             self.review.post(stream);
+            self.stop_pushes(stream);
             if let Some(outputs) = self.outputs.remove(&stream) {
                 outputs.finish(&mut self.storage);
             }
@@ -251,6 +279,7 @@ impl Shared {
     /// A publisher of another worker has taken the place of `session`.
     pub(super) fn displace(&mut self, stream: StreamId, session: SessionId) {
         self.review.displace(session);
+        self.hand_over_pushes(stream);
         if let Some(outputs) = self.outputs.remove(&stream) {
             outputs.hand_over(&mut self.storage);
         }
@@ -299,6 +328,9 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 let ids: Vec<_> = worker.peers.iter().map(|(id, _)| id).collect();
                 for id in ids {
                     worker.finalize(id, &End::Exit);
+                }
+                for id in worker.upstreams.keys().copied().collect::<Vec<_>>() {
+                    worker.finalize_upstream(id, &upstream::End::Exit);
                 }
                 worker.shared.storage.drain();
                 worker.pulls.clear();

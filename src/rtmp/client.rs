@@ -8,7 +8,7 @@ use super::control::{Control, UserControl};
 use super::handshake::ClientHandshake;
 use super::link::Link;
 use super::reply::Reply;
-use super::session::Output;
+use super::session::{Output, SessionConfig};
 use super::{Error, Limit, Message, MessageType, command, media};
 use crate::amf0::Value;
 use crate::time::Instant;
@@ -22,6 +22,10 @@ pub struct ClientConfig {
     pub app: String,
     /// The URL of the application, as the server is to see it.
     pub tc_url: String,
+    /// The page that the client is embedded in, as the server is to see it; may be empty.
+    pub page_url: String,
+    /// Where the client's program comes from, as the server is to see it; may be empty.
+    pub swf_url: String,
     /// The stream, with its query if it has one.
     pub name: String,
     /// The client's name and version, as the server is to see it.
@@ -40,25 +44,61 @@ pub struct ClientConfig {
     pub max_message: usize,
 }
 
+impl Default for ClientConfig {
+    /// Plays a live stream without a name.
+    fn default() -> Self {
+        let session = SessionConfig::default();
+        Self {
+            role: Role::Play { start: LIVE },
+            app: String::new(),
+            tc_url: String::new(),
+            page_url: String::new(),
+            swf_url: String::new(),
+            name: String::new(),
+            flash_ver: String::new(),
+            timeout: session.timeout,
+            buflen: session.buflen,
+            ack_window: session.ack_window,
+            chunk_size: session.chunk_size,
+            max_streams: session.max_streams,
+            max_message: session.max_message,
+        }
+    }
+}
+
 /// What a client does with its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Sends it.
     Publish,
     /// Receives it.
-    Play,
+    Play {
+        /// Where to start, in milliseconds; or [`LIVE`] or [`LIVE_OR_RECORDED`].
+        start: i64,
+    },
 }
+
+/// The start of a play that is for a live stream only (RTMP 1.0, 7.2.2.1).
+pub const LIVE: i64 = -1000;
+
+/// The start of a play that is for a live stream or, if there is none, a recorded one.
+pub const LIVE_OR_RECORDED: i64 = -2000;
 
 /// What the server did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The server takes the stream: media may be sent.
-    PublishStarted,
+    PublishStarted {
+        /// The message stream that it is to be sent on.
+        stream_id: u32,
+    },
     /// The server gives the stream.
     PlayStarted,
     /// Audio, video or data of the stream, as in
     /// [`session::Event::Media`](super::session::Event::Media).
     Media(Message),
+    /// The stream has nothing to send for now, as nobody publishes it.
+    Dry,
     /// The server refused or failed; the client closes.
     Failed {
         /// Such as `NetStream.Publish.BadName`; may be empty.
@@ -219,11 +259,22 @@ impl Client {
                 self.handle_reply(&Reply::decode(&message)?);
                 Ok(())
             }
+            MessageType::UserControl => self.handle_user_control(&message),
             _ if matches!(self.state, State::Started { .. }) => {
                 media::for_each(message, |media| self.events.push_back(Event::Media(media)))
             }
             _ => Ok(()),
         }
+    }
+
+    fn handle_user_control(&mut self, message: &Message) -> Result<(), Error> {
+        use UserControl::{StreamDry, StreamEof};
+        if let Some(Control::User(StreamDry(_) | StreamEof(_))) = Control::decode(message)?
+            && matches!(self.state, State::Started { .. })
+        {
+            self.events.push_back(Event::Dry);
+        }
+        Ok(())
     }
 
     fn handle_reply(&mut self, reply: &Reply) {
@@ -240,10 +291,11 @@ impl Client {
     fn handle_status(&mut self, code: &str) {
         match (&self.state, code) {
             (State::Starting { stream_id }, "NetStream.Publish.Start" | "NetStream.Play.Start") => {
-                self.state = State::Started { stream_id: *stream_id };
+                let stream_id = *stream_id;
+                self.state = State::Started { stream_id };
                 self.events.push_back(match self.config.role {
-                    Role::Publish => Event::PublishStarted,
-                    Role::Play => Event::PlayStarted,
+                    Role::Publish => Event::PublishStarted { stream_id },
+                    Role::Play { .. } => Event::PlayStarted,
                 });
             }
             (State::Started { .. }, "NetStream.Play.Stop" | "NetStream.Unpublish.Success") => {
@@ -261,10 +313,21 @@ impl Client {
             text("flashVer", &self.config.flash_ver),
             text("tcUrl", &self.config.tc_url),
         ];
+        for (name, value) in [("pageUrl", &self.config.page_url), ("swfUrl", &self.config.swf_url)]
+        {
+            if !value.is_empty() {
+                object.push(text(name, value));
+            }
+        }
         match self.config.role {
             Role::Publish => object.push(text("type", "nonprivate")),
-            Role::Play => object.push(("fpad".into(), false.into())),
+            Role::Play { .. } => object.extend([
+                ("fpad".into(), false.into()),
+                ("audioCodecs".into(), AUDIO_CODECS.into()),
+                ("videoCodecs".into(), VIDEO_CODECS.into()),
+            ]),
         }
+        object.push(("fourCcList".into(), Value::StrictArray(vec!["*".into()])));
         self.call("connect", transaction::CONNECT, &[Value::Object(object)]);
         self.link.send_control(Control::SetChunkSize(self.config.chunk_size));
         self.state = State::Connecting;
@@ -277,7 +340,7 @@ impl Client {
                 self.call("releaseStream", transaction::RELEASE_STREAM, &arguments);
                 self.call("FCPublish", transaction::FC_PUBLISH, &arguments);
             }
-            Role::Play => {
+            Role::Play { .. } => {
                 self.link.send_control(Control::WindowAckSize(self.config.ack_window));
             }
         }
@@ -289,12 +352,12 @@ impl Client {
         let stream_id = created.value.as_number().unwrap_or_default() as u32;
         let (name, argument) = match self.config.role {
             Role::Publish => ("publish", "live".into()),
-            Role::Play => ("play", LIVE.into()),
+            Role::Play { start } => ("play", (start as f64).into()),
         };
         let arguments = [Value::Null, self.name(), argument];
         let payload = command::encode(name, transaction::NONE, &arguments);
         self.link.send_command(stream_id, payload);
-        if let Role::Play = self.config.role {
+        if let Role::Play { .. } = self.config.role {
             let length = u32::try_from(self.config.buflen.as_millis()).unwrap_or(u32::MAX);
             let event = UserControl::SetBufferLength { stream_id, length };
             self.link.send_control(Control::User(event));
@@ -339,5 +402,8 @@ mod transaction {
     pub(super) const CREATE_STREAM: f64 = 4.0;
 }
 
-/// The start position of `play` that asks for a live stream only, in milliseconds.
-const LIVE: f64 = -1000.0;
+/// All audio codecs that Flash knew (RTMP 1.0, 7.2.1.1), as the C module says.
+const AUDIO_CODECS: f64 = 3575.0;
+
+/// All of its video codecs.
+const VIDEO_CODECS: f64 = 252.0;

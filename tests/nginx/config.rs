@@ -72,6 +72,14 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("hls_playlist_length", "1m", MAIN | SERVER | APPLICATION),
     ("hls_nested", "on", MAIN | SERVER | APPLICATION),
     ("hls_cleanup", "off", MAIN | SERVER | APPLICATION),
+    ("push", "rtmp://127.0.0.1/app/key live=1", APPLICATION),
+    ("pull", "rtmp://127.0.0.1/app/key name=cam static", APPLICATION),
+    ("relay_buffer", "1s", MAIN | SERVER),
+    ("push_reconnect", "1s", MAIN | SERVER | APPLICATION),
+    ("pull_reconnect", "1s", MAIN | SERVER | APPLICATION),
+    ("session_relay", "on", MAIN | SERVER | APPLICATION),
+    ("relay_ssl_verify", "off", MAIN | SERVER | APPLICATION),
+    ("relay_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),
 ];
 
 /// Directives without effect, which are warned of wherever they stand.
@@ -89,10 +97,14 @@ const UNUSED: &[&str] = &[
     "stream_buckets",
     "buffer",
     "sync",
+    "session_relay",
 ];
 
+/// Directives that take any number of values.
+const MANY: &[&str] = &["push", "pull"];
+
 /// Directives that add to each other.
-const REPEATABLE: &[&str] = &["allow", "deny"];
+const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -302,10 +314,13 @@ fn secrets_are_not_empty() {
 
 #[test]
 fn wrong_numbers_of_arguments_are_refused() {
-    for &(name, value, _) in DIRECTIVES {
-        for arguments in ["", &format!(" {value} {value} {value}")] {
-            let conf = at(MAIN, &format!("{name}{arguments};"));
-            check_refused(&conf, &["invalid number of arguments", name]);
+    for &(name, value, levels) in DIRECTIVES {
+        let level = LEVELS.into_iter().find(|level| level & levels != 0).unwrap();
+        let none = format!("{name};");
+        check_refused(&at(level, &none), &["invalid number of arguments", name]);
+        if !MANY.contains(&name) {
+            let three = format!("{name} {value} {value} {value};");
+            check_refused(&at(level, &three), &["invalid number of arguments", name]);
         }
     }
     for (level, directive) in [

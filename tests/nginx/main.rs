@@ -22,6 +22,7 @@ mod listen;
 mod live;
 mod peers;
 mod players;
+mod relay;
 mod storage;
 mod takeover;
 mod tls;

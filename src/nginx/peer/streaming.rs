@@ -95,8 +95,9 @@ impl Peer {
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
+        let can_wait = application.idle_streams || shared.can_pull(application, &play.name);
         let key = StreamKey { application: application.id, name: play.name };
-        if !application.idle_streams && !shared.is_published(&key) {
+        if !can_wait && !shared.is_published(&key) {
             self.connection.log(Level::Info, format_args!("refused: stream not found"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());

@@ -4,6 +4,7 @@ use super::Worker;
 use crate::live::{Channel, Player, SessionId, StreamId, Turn};
 use crate::nginx::event;
 use crate::nginx::peer::End;
+use crate::nginx::upstream::{self, Upstream, is_upstream};
 
 impl Worker {
     /// Offers players what their streams got in this turn of the event loop, or has them wait for
@@ -47,11 +48,22 @@ impl Worker {
 
     /// Offers the stream's frames to some of its players.
     fn offer(&mut self, stream: StreamId, audience: Audience) {
-        let Self { peers, shared, .. } = self;
+        let Self { peers, upstreams, shared, .. } = self;
         let Some(channel) = shared.streams.channel_mut(stream) else { return };
         let Channel { stream, players, relays, .. } = channel;
         let mut ended: Vec<(usize, End)> = Vec::new();
+        let mut ended_upstreams: Vec<(SessionId, upstream::End)> = Vec::new();
         let mut offer = |session: SessionId, player: &mut Player| {
+            if is_upstream(session) {
+                let Some(upstream) = upstreams.get_mut(&session) else { return };
+                if !stream.is_publishing() {
+                    upstream.on_publisher_left();
+                }
+                if let Err(end) = upstream.send(Some((player, stream.log()))) {
+                    ended_upstreams.push((session, end));
+                }
+                return;
+            }
             let id = session.0 as usize;
             let Some(peer) = peers.get_mut(id) else { return };
             if !stream.is_publishing() {
@@ -75,6 +87,12 @@ impl Worker {
         }
         for (id, end) in ended {
             self.finalize(id, &end);
+        }
+        for (id, end) in ended_upstreams {
+            match end {
+                upstream::End::PublisherLeft => self.run_upstream(id, Upstream::close),
+                end => self.finalize_upstream(id, &end),
+            }
         }
     }
 }

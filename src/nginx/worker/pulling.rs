@@ -11,12 +11,15 @@ use crate::nginx::connection::Connection;
 use crate::nginx::log::{self, Level};
 use crate::nginx::peer::Peer;
 use crate::nginx::pull::{self, PULL, Pull};
+use crate::nginx::upstream::{Upstream, is_upstream};
 use crate::nginx::{conf, event};
 
 /// What is to be done about a stream.
 enum Verdict {
-    /// Nobody plays it here, or it is published here.
+    /// It is published here.
     NoPull,
+    /// Nobody plays it here.
+    Unwatched,
     /// It comes from where it is.
     Good,
     /// It is nowhere.
@@ -35,8 +38,15 @@ impl Worker {
         for stream in self.shared.review.take() {
             match self.verdict(stream) {
                 Verdict::NoPull => self.drop_pull(stream),
+                Verdict::Unwatched => {
+                    self.drop_pull(stream);
+                    self.shared.stop_pull(stream);
+                }
                 Verdict::Good => {}
-                Verdict::Wait => self.shared.review.post_later(stream),
+                Verdict::Wait => {
+                    self.shared.start_pull(stream);
+                    self.shared.review.post_later(stream);
+                }
                 Verdict::PullFrom(owner) => self.pull(stream, owner),
                 Verdict::Displaced(session) => {
                     self.drop_pull(stream);
@@ -48,20 +58,24 @@ impl Worker {
 
     /// Ends a session of this worker whose publisher's place another one has taken.
     fn finalize_displaced(&mut self, session: SessionId) {
-        self.run(session.0 as usize, Peer::displace);
+        match is_upstream(session) {
+            true => self.run_upstream(session, Upstream::close),
+            false => self.run(session.0 as usize, Peer::displace),
+        }
     }
 
     fn verdict(&self, stream: StreamId) -> Verdict {
-        let Some(channel) = self.shared.streams.channel(stream) else { return Verdict::NoPull };
+        let Some(channel) = self.shared.streams.channel(stream) else { return Verdict::Unwatched };
         let owner = self.shared.cluster.as_ref().and_then(|cluster| cluster.owner(&channel.key));
         let publisher = channel.publisher.filter(|&publisher| publisher != PULL);
         match (owner, publisher, self.pulls.get(&stream)) {
+            (None, Some(_), _) if channel.is_unwatched() => Verdict::Unwatched,
             (None, Some(_), _) => Verdict::NoPull,
             // What another worker's publisher has taken over goes on here, if anybody plays it.
             (Some(_), Some(publisher), _) if channel.is_unwatched() => {
                 Verdict::Displaced(publisher)
             }
-            (_, None, _) if channel.is_unwatched() => Verdict::NoPull,
+            (_, None, _) if channel.is_unwatched() => Verdict::Unwatched,
             (Some(owner), _, Some(pull)) if pull.owner() == owner => Verdict::Good,
             (Some(owner), ..) => Verdict::PullFrom(owner),
             // It ends by itself.

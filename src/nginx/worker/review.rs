@@ -42,7 +42,7 @@ impl Review {
     }
 
     /// Another publisher has taken the place of the session's.
-    pub(super) fn displace(&mut self, session: SessionId) {
+    pub(in crate::nginx) fn displace(&mut self, session: SessionId) {
         self.displaced.push(session);
         // SAFETY: the event lives as long as the worker.
         unsafe { event::post(&raw mut *self.posted) }

@@ -124,6 +124,8 @@ pub(super) fn client_config(role: Role) -> ClientConfig {
         app: "live".into(),
         tc_url: "rtmp://localhost/live".into(),
         name: "cam?token=1".into(),
+        page_url: String::new(),
+        swf_url: String::new(),
         flash_ver: "LNX 9,0,124,2".into(),
         timeout: Duration::from_secs(10),
         buflen: Duration::from_secs(3),

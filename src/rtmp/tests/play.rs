@@ -6,7 +6,7 @@ use super::pair::{Pair, client_config};
 use super::peer::Peer;
 use crate::amf0::Value;
 use crate::rtmp::MessageType;
-use crate::rtmp::client::{self, Role};
+use crate::rtmp::client::{self, LIVE, Role};
 use crate::rtmp::command::Play;
 use crate::rtmp::control::{Control, UserControl};
 use crate::rtmp::session::{Event, PlayRefusal, SessionConfig};
@@ -44,7 +44,8 @@ fn a_reset_is_told_if_it_was_asked_for() {
 #[test]
 fn a_client_plays_however_its_bytes_are_split() {
     for piece in [1, 13, usize::MAX] {
-        let mut pair = Pair::with(client_config(Role::Play), SessionConfig::default(), piece);
+        let mut pair =
+            Pair::with(client_config(Role::Play { start: LIVE }), SessionConfig::default(), piece);
         pair.run();
         assert_eq!(pair.client_events, [client::Event::PlayStarted]);
         assert!(pair.session_events.contains(&Event::SetBufferLength(Duration::from_secs(3))));

@@ -33,7 +33,7 @@ fn stream() -> Vec<Message> {
 fn publish_in_pieces_of(piece: usize) {
     let mut pair = Pair::with(client_config(Role::Publish), SessionConfig::default(), piece);
     pair.run();
-    assert_eq!(pair.client_events, [client::Event::PublishStarted]);
+    assert_eq!(pair.client_events, [client::Event::PublishStarted { stream_id: 1 }]);
     let connect = Connect {
         app: "live".into(),
         tc_url: "rtmp://localhost/live".into(),

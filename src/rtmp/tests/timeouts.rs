@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::pair::{Pair, client_config};
 use super::peer::Peer;
-use crate::rtmp::client::Role;
+use crate::rtmp::client::{LIVE, Role};
 use crate::rtmp::control::{Control, UserControl};
 use crate::rtmp::session::{Output, Session, SessionConfig};
 use crate::rtmp::{Error, Limit, MessageType};
@@ -45,7 +45,7 @@ fn a_slow_handshake_does_not_put_off_the_deadline() {
 
 #[test]
 fn a_client_gives_up_on_a_server_that_does_not_answer() {
-    let mut pair = Pair::new(Role::Play);
+    let mut pair = Pair::new(Role::Play { start: LIVE });
     pair.try_run(|_, _, _| Ok(())).unwrap();
     let given_up = pair.pass(10 * SECOND);
     assert_eq!(given_up, Err(Error::from(Limit::StartTimeout(10 * SECOND))));
@@ -69,7 +69,8 @@ fn a_silent_peer_is_pinged_then_dropped() {
 
 #[test]
 fn a_client_answers_pings_and_stays() {
-    let mut pair = Pair::with(client_config(Role::Play), SessionConfig::default(), usize::MAX);
+    let mut pair =
+        Pair::with(client_config(Role::Play { start: LIVE }), SessionConfig::default(), usize::MAX);
     pair.run();
     for _ in 0..10 {
         pair.pass(60 * SECOND).unwrap();

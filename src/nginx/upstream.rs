@@ -1,0 +1,413 @@
+//! A connection to another server, which one stream is pushed to or pulled from.
+
+use std::mem;
+use std::sync::Arc;
+
+use nginx_sys::{ngx_connection_t, ngx_event_t, ngx_random};
+
+use super::conf::{Application, Server};
+use super::connection::{Broken, Connection, Received};
+use super::log::{Context, Level};
+use super::outbox::Outbox;
+use super::peer::READ_BUDGET;
+use super::relays::RelayId;
+use super::sending::{self, Progress};
+use super::worker::{self, Shared, Worker};
+use super::{event, guard};
+use crate::client::Publication;
+use crate::live::{Channel, FrameLog, Player, SessionId, StreamId, StreamKey};
+use crate::relay::{Direction, Route, Target};
+use crate::rtmp::client::{Client, ClientConfig, Event};
+use crate::rtmp::session::{Output, PublishRefusal, STREAM_ID};
+use crate::rtmp::{self, Message};
+
+/// The numbers of these sessions begin here; those of others are below.
+const FIRST: u64 = 1 << 62;
+
+/// A session with another server.
+pub(super) struct Upstream {
+    id: SessionId,
+    relay: RelayId,
+    connection: Connection,
+    /// What the connection's log lines say; dropped after the connection.
+    _context: Box<Context>,
+    client: Client,
+    outbox: Outbox,
+    local: Local,
+    role: Role,
+    /// Whether to end the stream there once everything is sent.
+    ends: bool,
+    /// Whether to close once everything is sent.
+    closing: bool,
+}
+
+/// The stream of this worker that is pushed, or that is made of what is pulled.
+pub(super) struct Local {
+    pub(super) direction: Direction,
+    pub(super) server: Arc<Server>,
+    pub(super) application: Arc<Application>,
+    pub(super) publication: Publication,
+}
+
+impl Local {
+    pub(super) fn key(&self) -> StreamKey {
+        StreamKey { application: self.application.id, name: self.publication.name.clone() }
+    }
+}
+
+/// What the session does with the stream.
+enum Role {
+    Idle,
+    /// Pulls.
+    Publisher(StreamId),
+    /// Pushes.
+    Player(StreamId),
+}
+
+/// Why the session ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("bug: relay ended after a panic")]
+    Bug,
+    #[error("connection failed")]
+    Broken,
+    #[error("server closed the connection")]
+    ServerClosed,
+    #[error("done")]
+    Done,
+    #[error("worker process is exiting")]
+    Exit,
+    #[error("server sent {0}")]
+    Protocol(#[from] rtmp::Error),
+    #[error("server refused: {code} {description}")]
+    Refused { code: String, description: String },
+    #[error("server has ended the stream")]
+    Ended,
+    #[error("the stream is published by somebody else here: {}", .0.description())]
+    NotPublished(PublishRefusal),
+    #[error("server took nothing that was sent for too long")]
+    SendTimeout,
+    /// Not before the server has been told: see [`Upstream::close`].
+    #[error("the publisher has left")]
+    PublisherLeft,
+    #[error("server has given message stream {0}, and only {STREAM_ID} is supported")]
+    MessageStream(u32),
+    #[error("server does not read what it is sent")]
+    Unread,
+}
+
+impl From<Broken> for End {
+    fn from(Broken: Broken) -> Self {
+        Self::Broken
+    }
+}
+
+impl Upstream {
+    /// A session on a connection that was just made to `target`.
+    pub(super) fn new(
+        id: SessionId,
+        relay: RelayId,
+        mut connection: Connection,
+        target: &Target,
+        local: Local,
+    ) -> Self {
+        connection.set_handlers(on_read, on_write);
+        connection.set_data(id.0 as usize);
+        connection.keep_alive();
+        let context = Context::install(connection.raw(), "relay".to_owned(), target.to_string());
+        context.set_application(&local.application.name);
+        context.set_stream(&local.publication.name);
+        connection.set_action(c"relaying");
+        let route = target.route(&local.publication);
+        let client = Client::new(config(&local, &route), event::now(), ngx_random() as u64);
+        Self {
+            id,
+            relay,
+            connection,
+            _context: context,
+            client,
+            outbox: Outbox::default(),
+            local,
+            role: Role::Idle,
+            ends: false,
+            closing: false,
+        }
+    }
+
+    pub(super) fn relay(&self) -> RelayId {
+        self.relay
+    }
+
+    /// Begins the handshake.
+    pub(super) fn start(&mut self, shared: &mut Shared) -> Result<(), End> {
+        if self.local.server.tcp_nodelay {
+            self.connection.set_nodelay()?;
+        }
+        self.drain(shared)?;
+        self.on_readable(shared)
+    }
+
+    /// Ends the stream there, and closes.
+    pub(super) fn close(&mut self, shared: &mut Shared) -> Result<(), End> {
+        self.leave(shared);
+        self.client.close();
+        self.drain(shared)
+    }
+
+    /// The stream that is pushed has come to its end: the server gets what there is of it.
+    pub(super) fn on_publisher_left(&mut self) {
+        self.ends = true;
+    }
+
+    fn on_writable(&mut self, shared: &mut Shared) -> Result<(), End> {
+        match self.flush(shared) {
+            Err(End::PublisherLeft) => self.close(shared),
+            flushed => flushed,
+        }
+    }
+
+    fn on_readable(&mut self, shared: &mut Shared) -> Result<(), End> {
+        let mut left = READ_BUDGET;
+        loop {
+            match self.connection.recv(&mut shared.scratch) {
+                Received::Bytes(n) => {
+                    let handled = self.client.handle_input(&shared.scratch[..n]);
+                    self.drain(shared)?;
+                    handled?;
+                    left = left.saturating_sub(n);
+                }
+                Received::Again => break,
+                Received::Eof => return Err(End::ServerClosed),
+                Received::Error => return Err(End::Broken),
+            }
+            if left == 0 {
+                self.connection.post_read();
+                return Ok(());
+            }
+        }
+        Ok(self.connection.wait_readable()?)
+    }
+
+    fn on_timeout(&mut self, shared: &mut Shared) -> Result<(), End> {
+        let handled = self.client.handle_timeout(event::now());
+        self.drain(shared)?;
+        Ok(handled?)
+    }
+
+    fn drain(&mut self, shared: &mut Shared) -> Result<(), End> {
+        loop {
+            match self.client.poll_output() {
+                Output::Send(bytes) => self.outbox.push(bytes),
+                Output::Event(event) => self.handle(event, shared)?,
+                Output::Close => self.closing = true,
+                Output::Timeout(at) => {
+                    match at {
+                        Some(at) => self.connection.set_read_timer(at),
+                        None => self.connection.clear_read_timer(),
+                    }
+                    return self.flush(shared);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event, shared: &mut Shared) -> Result<(), End> {
+        match event {
+            Event::PublishStarted { stream_id } => self.push(stream_id, shared)?,
+            Event::PlayStarted => shared.relay_succeeded(self.relay),
+            Event::Media(message) => self.take_media(message, shared)?,
+            Event::Dry => self.leave(shared),
+            Event::Failed { code, description } => return Err(End::Refused { code, description }),
+            Event::Ended => return Err(End::Ended),
+        }
+        Ok(())
+    }
+
+    /// Becomes a player of the stream: what players get is what the server gets.
+    fn push(&mut self, stream_id: u32, shared: &mut Shared) -> Result<(), End> {
+        if stream_id != STREAM_ID {
+            return Err(End::MessageStream(stream_id));
+        }
+        let key = self.local.key();
+        if shared.streams.publisher(&key).is_none() {
+            return self.close(shared);
+        }
+        let stream = shared.streams.play(self.id, key, &self.local.application.stream);
+        if let Some(channel) = shared.streams.channel_mut(stream) {
+            channel.relays.insert(self.id);
+        }
+        self.role = Role::Player(stream);
+        self.connection.log(Level::Info, format_args!("pushing"));
+        shared.relay_succeeded(self.relay);
+        Ok(())
+    }
+
+    fn take_media(&mut self, message: Message, shared: &mut Shared) -> Result<(), End> {
+        let stream = match self.role {
+            Role::Publisher(stream) => stream,
+            Role::Idle if self.local.direction == Direction::Pull => self.publish(shared)?,
+            _ => return Ok(()),
+        };
+        if let Err(error) = shared.push(self.id, stream, message) {
+            self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Becomes the publisher of what has begun to come.
+    fn publish(&mut self, shared: &mut Shared) -> Result<StreamId, End> {
+        let Local { application, publication, .. } = &self.local;
+        let key = self.local.key();
+        let stream = shared.publish(self.id, key, application).map_err(End::NotPublished)?;
+        if let Err(error) = shared.start_outputs(stream, publication, application) {
+            self.connection.log(Level::Error, format_args!("no HLS: {error}"));
+        }
+        self.role = Role::Publisher(stream);
+        self.connection.log(Level::Info, format_args!("pulling"));
+        Ok(stream)
+    }
+
+    /// Sends what there is for the server.
+    fn flush(&mut self, shared: &mut Shared) -> Result<(), End> {
+        let channel = match self.role {
+            Role::Player(stream) => shared.streams.channel_mut(stream),
+            _ => None,
+        };
+        match channel {
+            Some(Channel { players, stream, .. }) => {
+                let id = self.id;
+                self.send(players.get_mut(&id).map(|player| (player, stream.log())))
+            }
+            None => self.send(None),
+        }
+    }
+
+    /// Sends answers and, when pushing, frames.
+    pub(super) fn send(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<(), End> {
+        let timeout = self.local.application.send_timeout;
+        match sending::send(&mut self.connection, &mut self.outbox, player, timeout)? {
+            Progress::AllSent if self.closing => Err(End::Done),
+            Progress::AllSent if self.ends && matches!(self.role, Role::Player(_)) => {
+                Err(End::PublisherLeft)
+            }
+            Progress::AllSent | Progress::Waiting => Ok(()),
+            Progress::Unread => Err(End::Unread),
+        }
+    }
+
+    /// Says why the session ends, and leaves the stream.
+    pub(super) fn finalize(&mut self, end: &End, shared: &mut Shared) {
+        self.connection.log(Level::Info, format_args!("{end}"));
+        self.leave(shared);
+    }
+
+    fn leave(&mut self, shared: &mut Shared) {
+        match mem::replace(&mut self.role, Role::Idle) {
+            Role::Idle => {}
+            Role::Publisher(stream) => shared.unpublish(self.id, stream),
+            Role::Player(stream) => {
+                let channel = shared.streams.channel(stream);
+                if let Some(player) = channel.and_then(|it| it.players.get(&self.id)) {
+                    // What comes next on the connection has to come after a whole message.
+                    self.outbox.push_front(player.partial());
+                }
+                shared.streams.stop(stream, self.id);
+            }
+        }
+    }
+}
+
+fn config(local: &Local, route: &Route) -> ClientConfig {
+    let session = &local.server.session;
+    route.client_config(ClientConfig {
+        timeout: session.timeout,
+        buflen: local.application.relays.buffer,
+        ack_window: session.ack_window,
+        // What is pushed is what players get.
+        chunk_size: session.chunk_size,
+        max_streams: session.max_streams,
+        max_message: session.max_message,
+        ..ClientConfig::default()
+    })
+}
+
+/// Whether a session's number is of one with another server.
+pub(super) fn is_upstream(session: SessionId) -> bool {
+    (FIRST..u64::MAX).contains(&session.0)
+}
+
+impl Worker {
+    /// Takes in a session made by `make` from its number.
+    pub(super) fn add_upstream(&mut self, make: impl FnOnce(SessionId) -> Upstream) -> SessionId {
+        let last = self.upstreams.last_key_value().map_or(FIRST, |(id, _)| id.0);
+        self.next_upstream = self.next_upstream.max(last) + 1;
+        let id = SessionId(self.next_upstream);
+        self.upstreams.insert(id, make(id));
+        id
+    }
+
+    /// Runs an event of a session, and ends the session if that is what comes of it.
+    pub(super) fn run_upstream(
+        &mut self,
+        id: SessionId,
+        event: impl FnOnce(&mut Upstream, &mut Shared) -> Result<(), End>,
+    ) {
+        if let Some(upstream) = self.upstreams.get_mut(&id)
+            && let Err(end) = event(upstream, &mut self.shared)
+        {
+            self.finalize_upstream(id, &end);
+        }
+    }
+
+    /// The one way out of such a session.
+    pub(super) fn finalize_upstream(&mut self, id: SessionId, end: &End) {
+        if let Some(mut upstream) = self.upstreams.remove(&id) {
+            upstream.finalize(end, &mut self.shared);
+            self.shared.on_upstream_ended(upstream.relay(), end);
+        }
+    }
+}
+
+/// There is something to read, or the server has taken too long to start the stream.
+unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives an event of an open connection.
+    unsafe {
+        handle(event, |upstream, shared, timed_out| match timed_out {
+            true => upstream.on_timeout(shared),
+            false => upstream.on_readable(shared),
+        });
+    }
+}
+
+/// More can be sent, or the server has not taken anything for too long.
+unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
+    // SAFETY: nginx gives an event of an open connection.
+    unsafe {
+        handle(event, |upstream, shared, timed_out| match timed_out {
+            true => Err(End::SendTimeout),
+            false => upstream.on_writable(shared),
+        });
+    }
+}
+
+/// Runs the handler of a connection's event, which is told whether that is of its timer.
+unsafe fn handle(
+    event: *mut ngx_event_t,
+    handler: impl FnOnce(&mut Upstream, &mut Shared, bool) -> Result<(), End>,
+) {
+    // SAFETY: an event of a connection has it as its data, and the session's number is in there.
+    let (id, timed_out) = unsafe {
+        let timed_out = (*event).timedout() != 0;
+        (*event).set_timedout(0);
+        ((*(*event).data.cast::<ngx_connection_t>()).data.addr(), timed_out)
+    };
+    let id = SessionId(id as u64);
+    guard(
+        || {
+            worker::with(|worker| {
+                worker.run_upstream(id, |it, shared| handler(it, shared, timed_out))
+            })
+        },
+        || guard(|| worker::with(|worker| worker.finalize_upstream(id, &End::Bug)), || ()),
+    );
+}
