@@ -1,9 +1,13 @@
 //! Parameter sets and bitstream units, one codec a file.
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
 pub mod bits;
+pub mod hevc;
+pub mod mp3;
 pub mod nal;
+pub mod opus;
 
 /// A nominal frame rate: `numerator / denominator` frames a second. Neither is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
