@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use ngx_rtmp_module::live::{Stream, StreamConfig};
-use ngx_rtmp_module::media::Demuxer;
+use ngx_rtmp_module::media::{Container, Demuxer};
 use ngx_rtmp_module::package::{Hls, HlsConfig};
 use ngx_rtmp_module::rtmp::chunk::Framing;
 use ngx_rtmp_module::rtmp::session::{Event, Output, SessionConfig};
@@ -58,7 +58,7 @@ impl Application {
         };
         Self {
             stream: Stream::new(Arc::new(StreamConfig::new(framing))),
-            demuxer: Demuxer::default(),
+            demuxer: Demuxer::new(Container::MpegTs),
             hls: Hls::new(&hls, "stream", UnixMillis(0)).expect("the name is safe"),
             closed: false,
         }
@@ -97,7 +97,8 @@ impl Application {
 
     fn package(&mut self, message: &Message, now: Instant) {
         self.stream.push(now, message);
-        if let Ok(Some(event)) = self.demuxer.push(message) {
+        let _ = self.demuxer.push(message);
+        while let Some(event) = self.demuxer.poll_event() {
             self.hls.push(event, UnixMillis(now.as_millis()));
             while self.hls.poll_op().is_some() {}
         }

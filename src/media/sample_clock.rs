@@ -19,8 +19,6 @@ use crate::time::Ticks;
 pub(super) struct SampleClock {
     /// Samples a second; not zero.
     rate: u64,
-    /// 90,000ths of a sample in a frame: `frame_length * 90_000`.
-    frame: u64,
     /// Where the next frame starts, and what that leaves out: a fraction of a tick, over `rate`.
     next: Option<(Ticks, u64)>,
 }
@@ -37,35 +35,37 @@ impl SampleClock {
     /// is so followed 8 ms behind.
     const CORRECTION: i64 = 32;
 
-    /// A clock for frames of `frame_length` samples of which there are `rate` a second.
-    pub(super) fn new(rate: u32, frame_length: u32) -> Self {
-        let frame = u64::from(frame_length) * Ticks::PER_SECOND as u64;
-        Self { rate: u64::from(rate), frame, next: None }
+    /// A clock for frames whose samples are `rate` a second; not zero.
+    pub(super) fn new(rate: u32) -> Self {
+        Self { rate: u64::from(rate), next: None }
     }
 
-    /// When the next frame is to be presented, given the time that RTMP tells.
-    pub(super) fn stamp(&mut self, told: Ticks) -> Ticks {
+    /// When the next frame, one of so many samples, is to be presented, given the time that RTMP
+    /// tells.
+    pub(super) fn stamp(&mut self, told: Ticks, samples: u32) -> Ticks {
+        // Its length in ticks, over `rate`.
+        let frame = u64::from(samples) * Ticks::PER_SECOND as u64;
+        let half_frame = (frame / self.rate / 2) as i64;
         let (start, fraction) = match self.next {
-            Some((counted, fraction)) => match self.correction(told.0 - counted.0) {
+            Some((counted, fraction)) => match Self::correction(told.0 - counted.0, half_frame) {
                 Some(correction) => (Ticks(counted.0 + correction), fraction),
                 None => (told, 0),
             },
             None => (told, 0),
         };
-        let end = self.frame + fraction;
+        let end = frame + fraction;
         self.next = Some((Ticks(start.0 + (end / self.rate) as i64), end % self.rate));
         start
     }
 
     /// The ticks by which to correct the count if RTMP tells a time `ahead` of it; none if the
     /// count has to start anew.
-    fn correction(&self, ahead: i64) -> Option<i64> {
+    fn correction(ahead: i64, half_frame: i64) -> Option<i64> {
         if !(-Self::LEAP..=Self::GAP).contains(&ahead) {
             return None;
         }
         let beyond_rounding = ahead - ahead.clamp(-Self::ROUNDING, Self::ROUNDING);
         // At most half a frame back, so that each frame starts after the one before it.
-        let half_frame = (self.frame / self.rate / 2) as i64;
         Some((beyond_rounding / Self::CORRECTION).max(-half_frame))
     }
 }
@@ -76,8 +76,8 @@ mod tests {
 
     /// The starts of `count` frames at 44.1 kHz, told `told(index)` ms.
     fn stamps(count: i64, told: impl Fn(i64) -> i64) -> Vec<i64> {
-        let mut clock = SampleClock::new(44_100, 1024);
-        (0..count).map(|index| clock.stamp(Ticks::from_millis(told(index))).0).collect()
+        let mut clock = SampleClock::new(44_100);
+        (0..count).map(|index| clock.stamp(Ticks::from_millis(told(index)), 1024).0).collect()
     }
 
     /// The exact start of a frame, in milliseconds, cut.
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_rate_that_divides_the_clock_is_exact() {
-        let mut clock = SampleClock::new(48_000, 960);
+        let mut clock = SampleClock::new(48_000);
         for index in 0..1000 {
-            assert_eq!(clock.stamp(Ticks::from_millis(index * 20)), Ticks(index * 1800));
+            assert_eq!(clock.stamp(Ticks::from_millis(index * 20), 960), Ticks(index * 1800));
         }
     }
 
@@ -144,10 +144,10 @@ mod tests {
     #[test]
     fn extreme_clocks_count() {
         for (rate, frame_length) in [(1, 1024), ((1 << 24) - 1, 960)] {
-            let mut clock = SampleClock::new(rate, frame_length);
+            let mut clock = SampleClock::new(rate);
             for _ in 0..10 {
-                clock.stamp(Ticks::from_millis(1 << 50));
-                clock.stamp(Ticks::from_millis(-(1 << 50)));
+                clock.stamp(Ticks::from_millis(1 << 50), frame_length);
+                clock.stamp(Ticks::from_millis(-(1 << 50)), frame_length);
             }
         }
     }

@@ -3,17 +3,15 @@
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use super::{AccessUnit, TrackConfig, TrackKind};
-use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::avc::DecoderConfig;
+use super::{AccessUnit, AudioConfig, TrackConfig, TrackKind, VideoConfig};
 
 /// The tracks of a stream and how each is coded. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracks {
     /// The video track, if there is one.
-    pub video: Option<Arc<DecoderConfig>>,
+    pub video: Option<Arc<VideoConfig>>,
     /// The audio track, if there is one.
-    pub audio: Option<AudioSpecificConfig>,
+    pub audio: Option<Arc<AudioConfig>>,
 }
 
 impl Tracks {
@@ -21,7 +19,7 @@ impl Tracks {
     pub fn configure(&mut self, config: TrackConfig) {
         match config {
             TrackConfig::Video(config) => self.video = Some(Arc::new(config)),
-            TrackConfig::Audio(config) => self.audio = Some(config),
+            TrackConfig::Audio(config) => self.audio = Some(Arc::new(config)),
         }
     }
 
@@ -37,7 +35,7 @@ impl Tracks {
     pub fn only(&self, kind: TrackKind) -> Self {
         match kind {
             TrackKind::Video => Self { video: self.video.clone(), audio: None },
-            TrackKind::Audio => Self { video: None, audio: self.audio },
+            TrackKind::Audio => Self { video: None, audio: self.audio.clone() },
         }
     }
 

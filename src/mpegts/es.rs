@@ -42,7 +42,7 @@ mod tests {
 
     use super::*;
     use crate::media::samples::avc_config;
-    use crate::media::{TrackConfig, TrackKind};
+    use crate::media::{TrackConfig, TrackKind, VideoConfig};
     use crate::time::Ticks;
 
     const DELIMITER: &[u8] = &[0x09, 0xf0];
@@ -59,7 +59,7 @@ mod tests {
     }
 
     fn write_data(keyframe: bool, data: Vec<u8>) -> Vec<Vec<u8>> {
-        let TrackConfig::Video(config) = avc_config() else { unreachable!() };
+        let TrackConfig::Video(VideoConfig::Avc(config)) = avc_config() else { unreachable!() };
         let unit = AccessUnit {
             track: TrackKind::Video,
             dts: Ticks(0),

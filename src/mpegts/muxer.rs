@@ -7,7 +7,7 @@ use super::es;
 use super::packet::{Adaptation, PacketWriter};
 use super::pes::{self, StreamId};
 use super::psi::{self, ElementaryStream, PAT_PID, StreamType};
-use crate::media::{AccessUnit, TrackKind, Tracks};
+use crate::media::{AccessUnit, AudioConfig, TrackKind, Tracks, VideoConfig};
 use crate::time::Ticks;
 
 const PMT_PID: u16 = 0x1000;
@@ -114,7 +114,8 @@ impl Muxer {
     }
 
     fn push_video(&mut self, unit: &AccessUnit, out: &mut BytesMut) {
-        let Some(config) = self.tracks.video.clone() else {
+        let config = self.tracks.video.clone();
+        let Some(VideoConfig::Avc(config)) = config.as_deref() else {
             return;
         };
         if self.batch.is_due(unit.dts, AUDIO_SPAN) {
@@ -122,13 +123,13 @@ impl Muxer {
         }
         let mut data = std::mem::take(&mut self.scratch);
         data.clear();
-        es::write_avc(&config, unit, &mut data);
+        es::write_avc(config, unit, &mut data);
         self.write_pes(TrackKind::Video, (unit.pts, unit.dts), unit.keyframe, &data, out);
         self.scratch = data;
     }
 
     fn push_audio(&mut self, unit: &AccessUnit, out: &mut BytesMut) {
-        let Some(config) = self.tracks.audio else {
+        let Some(&AudioConfig::Aac { config, .. }) = self.tracks.audio.as_deref() else {
             return;
         };
         let span = if self.leads(TrackKind::Audio) { CLOCK_INTERVAL } else { AUDIO_SPAN };

@@ -3,7 +3,7 @@
 
 use super::event;
 use super::storage::{OutputId, Storage};
-use crate::media::{self, Demuxer};
+use crate::media::{self, Container, Demuxer};
 use crate::package::{Hls, HlsConfig, NameError};
 use crate::rtmp::Message;
 
@@ -30,7 +30,12 @@ impl Packager {
         storage: &mut Storage,
     ) -> Result<Self, NameError> {
         let hls = Hls::new(config, name, event::unix_now())?;
-        Ok(Self { demuxer: Demuxer::default(), hls, output: storage.open(), reported: Vec::new() })
+        Ok(Self {
+            demuxer: Demuxer::new(Container::MpegTs),
+            hls,
+            output: storage.open(),
+            reported: Vec::new(),
+        })
     }
 
     /// Takes a message of the publisher.
@@ -46,13 +51,12 @@ impl Packager {
         if let Some(failure) = storage.take_failure(self.output) {
             self.hls.storage_failed(&failure.lost);
         }
-        match self.demuxer.push(message) {
-            Ok(Some(event)) => self.hls.push(event, event::unix_now()),
-            Ok(None) => {}
-            Err(error) => return self.report(error),
+        let pushed = self.demuxer.push(message);
+        while let Some(event) = self.demuxer.poll_event() {
+            self.hls.push(event, event::unix_now());
         }
         self.write(storage);
-        Ok(())
+        pushed.or_else(|error| self.report(error))
     }
 
     /// The publish has ended.

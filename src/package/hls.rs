@@ -13,7 +13,7 @@ use super::playlist::{Playlist, Segment};
 use super::probe::Probe;
 use super::segmenter::{Place, Segmenter};
 use crate::media::{AccessUnit, MediaEvent, TrackConfig, TrackKind};
-use crate::mpegts::Muxer;
+use crate::mpegts::{self, Muxer};
 use crate::time::{Ticks, UnixMillis};
 
 /// A segment is written in pieces of about this many bytes, while its data arrive.
@@ -146,12 +146,11 @@ impl Hls {
     }
 
     fn configure(&mut self, config: TrackConfig) {
-        if let TrackConfig::Audio(audio) = &config
-            && audio.adts_header(0).is_err()
-        {
-            return self.segmenter.remove(TrackKind::Audio);
+        match config {
+            config if mpegts::carries(&config) => self.segmenter.configure(config),
+            TrackConfig::Video(_) => self.segmenter.remove(TrackKind::Video),
+            TrackConfig::Audio(_) => self.segmenter.remove(TrackKind::Audio),
         }
-        self.segmenter.configure(config);
     }
 
     fn hold_or_push_unit(&mut self, unit: AccessUnit, now: UnixMillis) {

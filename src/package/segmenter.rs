@@ -211,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::media::TrackKind::{Audio, Video};
+    use crate::media::VideoConfig;
     use crate::media::samples::{aac_config, avc_config};
 
     const OPEN: Place = Place::Open;
@@ -328,9 +329,10 @@ mod tests {
         video(&mut s, 0, true);
         s.configure(avc_config());
         assert_eq!(video(&mut s, 40, true), (None, OPEN));
-        let TrackConfig::Video(mut changed) = avc_config() else { unreachable!() };
-        changed.level += 1;
-        s.configure(TrackConfig::Video(changed));
+        let mut changed = avc_config();
+        let TrackConfig::Video(VideoConfig::Avc(config)) = &mut changed else { unreachable!() };
+        config.level += 1;
+        s.configure(changed);
         assert_eq!(video(&mut s, 80, false), (None, NOWHERE));
         assert_eq!(audio(&mut s, 80), (None, OPEN));
         assert_eq!(video(&mut s, 120, true), (Some(120), NEW_TIMELINE));

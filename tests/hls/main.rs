@@ -11,7 +11,7 @@ mod transport_stream;
 
 use std::time::Duration;
 
-use ngx_rtmp_module::media::{Demuxer, TrackKind};
+use ngx_rtmp_module::media::{Container, Demuxer, TrackKind};
 use ngx_rtmp_module::package::{Hls, HlsConfig};
 use ngx_rtmp_module::rtmp::{Message, MessageType};
 use ngx_rtmp_module::time::UnixMillis;
@@ -41,10 +41,12 @@ fn package(fragment: Duration, messages: &[Message]) -> Output {
         nested: false,
     };
     let mut hls = Hls::new(&config, "live", START).expect("a safe name");
-    let mut demuxer = Demuxer::default();
+    let mut demuxer = Demuxer::new(Container::MpegTs);
     for message in messages {
         let now = UnixMillis(START.0 + u64::from(message.timestamp));
-        if let Ok(Some(event)) = demuxer.push(message) {
+        // An error says that nothing comes of the message.
+        let _ = demuxer.push(message);
+        while let Some(event) = demuxer.poll_event() {
             hls.push(event, now);
         }
         output.execute(std::iter::from_fn(|| hls.poll_op()));

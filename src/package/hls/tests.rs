@@ -1,8 +1,8 @@
 use bytes::BufMut;
 
 use super::*;
-use crate::media::TrackConfig;
 use crate::media::samples::{aac_config, avc_config};
+use crate::media::{AudioConfig, TrackConfig};
 
 /// 2023-11-14T22:13:20Z.
 const START: u64 = 1_700_000_000;
@@ -209,9 +209,12 @@ fn a_stream_without_media_leaves_nothing() {
 #[test]
 fn audio_that_adts_cannot_express_is_no_track() {
     let mut hls = configured();
-    let TrackConfig::Audio(mut config) = aac_config() else { unreachable!() };
-    config.frame_length = 960;
-    hls.push(MediaEvent::Config(TrackConfig::Audio(config)), UnixMillis(0));
+    let mut config = aac_config();
+    let TrackConfig::Audio(AudioConfig::Aac { config: aac, .. }) = &mut config else {
+        unreachable!()
+    };
+    aac.frame_length = 960;
+    hls.push(MediaEvent::Config(config), UnixMillis(0));
     video(&mut hls, 0);
     audio(&mut hls, 0);
     assert_eq!(ops(&mut hls), ["create live-1700000000.ts.tmp"]);
