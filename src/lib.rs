@@ -31,6 +31,7 @@ pub mod codec;
 pub mod exec;
 pub mod file_view;
 pub mod flv;
+pub mod fmp4;
 pub mod live;
 pub mod media;
 pub mod mp4;

@@ -34,7 +34,7 @@ pub enum MediaEvent {
 pub enum Container {
     /// The MPEG-2 transport stream, of [`mpegts`](crate::mpegts): H.264 and AAC.
     MpegTs,
-    /// Fragmented MP4: H.264, HEVC and AV1; AAC, MP3 and Opus.
+    /// The fragmented MP4 of [`fmp4`](crate::fmp4): H.264, HEVC and AV1; AAC, MP3 and Opus.
     Mp4,
 }
 
