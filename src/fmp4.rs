@@ -2,11 +2,13 @@
 //! samples of every track. A file of them can be played while it is written, and wherever it ends.
 
 mod boxes;
+mod file;
 mod fragment;
 mod init;
 mod muxer;
 mod sample_entry;
 
+pub use file::{FileWriter, TracksChanged};
 pub use muxer::Muxer;
 
 use crate::media::{TrackKind, Tracks};

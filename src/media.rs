@@ -3,6 +3,7 @@
 mod config;
 mod demuxer;
 mod sample_clock;
+mod timeline;
 mod tracks;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::time::Ticks;
 
 pub use config::{AudioConfig, TrackConfig, VideoConfig};
 pub use demuxer::Demuxer;
+pub use timeline::Timeline;
 pub use tracks::{PerTrack, Tracks};
 
 /// What a [`Demuxer`] makes of a message.

@@ -6,7 +6,6 @@ mod name;
 mod playlist;
 mod probe;
 mod segmenter;
-mod timeline;
 
 use std::path::PathBuf;
 

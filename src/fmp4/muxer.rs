@@ -44,6 +44,11 @@ impl Muxer {
         Self { tracks, sequence_number: 0, queues: PerTrack::default(), pending_bytes: 0 }
     }
 
+    /// The tracks.
+    pub const fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
     /// Writes the initialisation segment: where in it [`duration`](Self::duration) may be written
     /// over what is there.
     pub fn write_init(&self, out: &mut BytesMut) -> usize {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Error;
+use super::{Error, TrackKind};
 use crate::codec::aac::AudioSpecificConfig;
 use crate::codec::{av1, avc, hevc, mp3, opus};
 use crate::flv::{AudioCodec, VideoCodec};
@@ -14,6 +14,16 @@ pub enum TrackConfig {
     Video(VideoConfig),
     /// Of the audio track.
     Audio(AudioConfig),
+}
+
+impl TrackConfig {
+    /// Of which track it is.
+    pub const fn kind(&self) -> TrackKind {
+        match self {
+            Self::Video(_) => TrackKind::Video,
+            Self::Audio(_) => TrackKind::Audio,
+        }
+    }
 }
 
 /// How a video track is coded.

@@ -1,9 +1,7 @@
 //! Where a stream is cut into segments, whatever their format.
 
-use crate::media::{AccessUnit, TrackConfig, TrackKind, Tracks};
+use crate::media::{AccessUnit, Timeline, TrackConfig, TrackKind, Tracks};
 use crate::time::Ticks;
-
-use super::timeline::Timeline;
 
 /// A keyframe that is early by no more than this is on time: RTMP's timestamps are rounded to
 /// milliseconds, and many encoders' jitter. Without it such a stream's segments would now and then

@@ -1,6 +1,6 @@
 //! What the timestamps of a live stream tell: jumps, and tracks that have fallen silent.
 
-use crate::media::{AccessUnit, PerTrack, TrackKind};
+use super::{AccessUnit, PerTrack, TrackKind};
 use crate::time::Ticks;
 
 /// A step back that is taken for an encoder's or a network's jitter.
