@@ -15,6 +15,7 @@ mod event;
 mod fanout;
 mod hls_cleanup;
 mod log;
+mod master;
 mod modules;
 mod outbox;
 mod outputs;

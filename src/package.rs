@@ -2,6 +2,7 @@
 
 mod hls;
 mod layout;
+mod master;
 mod name;
 mod playlist;
 mod probe;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 pub use hls::{Hls, HlsConfig};
+pub use master::{NotRendition, Rendition, Variant};
 pub use name::NameError;
 
 /// A file operation of one output. The storage layer executes an output's operations in order.

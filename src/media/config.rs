@@ -56,6 +56,14 @@ impl VideoConfig {
         }
     }
 
+    /// The track's `codecs` parameter (RFC 6381), as far as a container here needs it.
+    pub fn rfc6381_codec(&self) -> Option<String> {
+        match self {
+            Self::Avc(config) => Some(config.rfc6381_codec()),
+            Self::Hevc(_) | Self::Av1(_) => None,
+        }
+    }
+
     /// Width and height of the pictures in pixels, if the configuration tells.
     pub fn size(&self) -> Option<(u16, u16)> {
         match self {
@@ -103,6 +111,14 @@ impl AudioConfig {
             Self::Aac { .. } => AudioCodec::Aac,
             Self::Mp3(_) => AudioCodec::Mp3,
             Self::Opus(_) => AudioCodec::Opus,
+        }
+    }
+
+    /// The track's `codecs` parameter (RFC 6381), as far as a container here needs it.
+    pub fn rfc6381_codec(&self) -> Option<String> {
+        match self {
+            Self::Aac { config, .. } => Some(config.rfc6381_codec()),
+            Self::Mp3(_) | Self::Opus(_) => None,
         }
     }
 

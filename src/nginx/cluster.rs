@@ -181,6 +181,19 @@ impl Cluster {
         self.release(&lease_key(name));
     }
 
+    /// Notes something about a stream that is published here, for other workers.
+    pub(super) fn note(&self, key: &StreamKey, text: &str) {
+        self.table.note(key, text).unwrap_or_else(|error| report("noting a stream", &error));
+    }
+
+    /// What the worker that has the stream has noted about it.
+    pub(super) fn noted(&self, key: &StreamKey) -> Option<String> {
+        self.table.noted(key).unwrap_or_else(|error| {
+            report("looking for a stream", &error);
+            None
+        })
+    }
+
     /// Tells all other workers that the stream is published here.
     pub(super) fn announce(&self, key: &StreamKey) {
         let datagram = Datagram::Published(key.clone());

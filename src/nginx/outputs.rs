@@ -5,7 +5,7 @@ use super::packager::Packager;
 use super::storage::Storage;
 use crate::client::Publication;
 use crate::media;
-use crate::package::NameError;
+use crate::package::{NameError, Rendition};
 use crate::rtmp::Message;
 
 /// Everything that was started for one publish of this worker, and ends with it. A publisher that
@@ -45,6 +45,21 @@ impl Outputs {
             Some(packager) => packager.push(message, storage),
             None => Ok(()),
         }
+    }
+
+    /// What writes the stream as HLS, if that is done.
+    pub(super) fn packager(&mut self) -> Option<&mut Packager> {
+        self.packager.as_mut()
+    }
+
+    /// The renditions of the master playlist that the stream is in, if it is in one.
+    pub(super) fn renditions(&self) -> Vec<String> {
+        self.packager.as_ref().map(Packager::renditions).unwrap_or_default()
+    }
+
+    /// What a master playlist says of the stream.
+    pub(super) fn rendition(&self) -> Option<Rendition> {
+        self.packager.as_ref().and_then(Packager::rendition)
     }
 
     /// The publish has ended.

@@ -4,7 +4,7 @@
 use super::event;
 use super::storage::{OutputId, Storage};
 use crate::media::{self, Container, Demuxer};
-use crate::package::{Hls, HlsConfig, NameError};
+use crate::package::{Hls, HlsConfig, NameError, Rendition};
 use crate::rtmp::Message;
 
 /// How many different errors of one publish are reported.
@@ -57,6 +57,27 @@ impl Packager {
         }
         self.write(storage);
         pushed.or_else(|error| self.report(error))
+    }
+
+    /// See [`Hls::take_master_due`].
+    pub(super) fn take_master_due(&mut self) -> bool {
+        self.hls.take_master_due()
+    }
+
+    /// See [`Hls::renditions`].
+    pub(super) fn renditions(&self) -> Vec<String> {
+        self.hls.renditions()
+    }
+
+    /// See [`Hls::rendition`].
+    pub(super) fn rendition(&self) -> Option<Rendition> {
+        self.hls.rendition()
+    }
+
+    /// See [`Hls::write_master`].
+    pub(super) fn write_master(&mut self, renditions: &[Option<Rendition>], storage: &mut Storage) {
+        self.hls.write_master(renditions);
+        self.write(storage);
     }
 
     /// The publish has ended.

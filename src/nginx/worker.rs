@@ -18,6 +18,7 @@ use super::dial::Dials;
 use super::fanout::Fanout;
 use super::log::{self, Level};
 use super::outputs::Outputs;
+use super::packager::Packager;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
 use super::relays::Relays;
@@ -67,7 +68,7 @@ pub(super) struct Shared {
     pub(super) dials: Dials,
     pub(super) relays: Relays,
     /// What each stream that is published in this worker feeds besides players.
-    outputs: HashMap<StreamId, Outputs>,
+    pub(super) outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
     pub(super) scratch: Box<[u8]>,
 }
@@ -240,10 +241,12 @@ impl Shared {
         let Some(message) = channel.stream.retime(message) else { return Ok(()) };
         channel.stream.push(event::now(), &message);
         self.fanout.mark(stream);
-        match self.outputs.get_mut(&stream) {
-            Some(outputs) => outputs.push(&message, &mut self.storage),
-            None => Ok(()),
+        let Some(outputs) = self.outputs.get_mut(&stream) else { return Ok(()) };
+        let pushed = outputs.push(&message, &mut self.storage);
+        if outputs.packager().is_some_and(Packager::take_master_due) {
+            self.write_master(stream);
         }
+        pushed
     }
 
     /// Lets a publisher of another worker take the stream over, whatever `publish_takeover` says.

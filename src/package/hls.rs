@@ -1,6 +1,7 @@
 //! HTTP Live Streaming (RFC 8216): one live stream as MPEG-TS segments and a media playlist.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::FileOp;
 use super::layout::Layout;
+use super::master::{Master, Rendition, Variant};
 use super::name::NameError;
 use super::playlist::{Playlist, Segment};
 use super::probe::Probe;
@@ -32,6 +34,8 @@ pub struct HlsConfig {
     pub playlist_length: Duration,
     /// Whether each stream has a directory of its own.
     pub nested: bool,
+    /// The renditions of streams that are published in several.
+    pub variants: Vec<Variant>,
 }
 
 /// One live stream's HLS output. Media in, file operations out: drain [`poll_op`](Self::poll_op)
@@ -59,6 +63,12 @@ pub struct Hls {
     anchor: Option<(Ticks, UnixMillis)>,
     /// What the open segment has and its file has not.
     buffer: BytesMut,
+    /// The highest rate of a segment, in bits a second.
+    bandwidth: u64,
+    /// The playlist that the stream is a rendition in.
+    master: Option<Master>,
+    /// Whether a segment was completed since the master playlist was written.
+    master_is_due: bool,
     ops: VecDeque<FileOp>,
 }
 
@@ -69,6 +79,8 @@ struct OpenSegment {
     date_time: UnixMillis,
     discontinuity: bool,
     independent: bool,
+    /// Bytes of it that were written.
+    length: u64,
 }
 
 impl Hls {
@@ -92,6 +104,9 @@ impl Hls {
             open: None,
             anchor: None,
             buffer: BytesMut::new(),
+            bandwidth: 0,
+            master: Master::new(config, name)?,
+            master_is_due: false,
             ops: VecDeque::new(),
         })
     }
@@ -208,11 +223,13 @@ impl Hls {
         let sequence = self.playlist.next_sequence();
         self.ops.push_back(FileOp::Create { path: self.layout.temporary_segment(sequence) });
         self.muxer.start(self.segmenter.tracks(), discontinuity, &mut self.buffer);
-        self.open = Some(OpenSegment { sequence, date_time, discontinuity, independent });
+        self.open =
+            Some(OpenSegment { sequence, date_time, discontinuity, independent, length: 0 });
     }
 
     fn write_buffer(&mut self) {
-        if let Some(open) = &self.open {
+        if let Some(open) = &mut self.open {
+            open.length += self.buffer.len() as u64;
             self.ops.push_back(FileOp::Write {
                 path: self.layout.temporary_segment(open.sequence),
                 data: self.buffer.split().freeze(),
@@ -230,6 +247,8 @@ impl Hls {
             from: self.layout.temporary_segment(open.sequence),
             to: self.layout.segment(open.sequence),
         });
+        self.bandwidth = self.bandwidth.max(bit_rate(open.length, duration));
+        self.master_is_due = true;
         self.playlist.push(Segment {
             uri: self.layout.segment_uri(open.sequence),
             duration,
@@ -241,12 +260,60 @@ impl Hls {
     }
 
     fn write_playlist(&mut self) {
-        let from = self.layout.temporary_playlist();
-        let data = Bytes::from(self.playlist.to_string());
+        let text = self.playlist.to_string();
+        self.replace(self.layout.temporary_playlist(), text, self.layout.playlist());
+    }
+
+    /// Replaces the file `to`, so that whoever reads it sees the old or the new one.
+    fn replace(&mut self, from: PathBuf, text: String, to: PathBuf) {
+        let data = Bytes::from(text);
         self.ops.push_back(FileOp::Create { path: from.clone() });
         self.ops.push_back(FileOp::Write { path: from.clone(), data });
-        self.ops.push_back(FileOp::Rename { from, to: self.layout.playlist() });
+        self.ops.push_back(FileOp::Rename { from, to });
     }
+
+    /// Whether there is a master playlist and it is to be [written](Self::write_master), as the
+    /// stream has come on by a segment. That keeps it from growing old, too.
+    pub fn take_master_due(&mut self) -> bool {
+        mem::take(&mut self.master_is_due) && self.master.is_some()
+    }
+
+    /// The names of all renditions that the master playlist may have, in its order; the stream is one
+    /// of them.
+    pub fn renditions(&self) -> Vec<String> {
+        self.master.as_ref().map(|master| master.renditions().collect()).unwrap_or_default()
+    }
+
+    /// What a master playlist says of the stream, once there is a segment.
+    pub fn rendition(&self) -> Option<Rendition> {
+        let tracks = self.segmenter.tracks();
+        let video = tracks.video.as_ref().map(|it| it.rfc6381_codec());
+        let audio = tracks.audio.as_ref().map(|it| it.rfc6381_codec());
+        // One that is not known would be taken for one that is not there.
+        let codecs: Option<Vec<_>> = video.into_iter().chain(audio).collect();
+        let size = tracks.video.as_ref().and_then(|it| it.size());
+        (!self.playlist.is_empty()).then(|| Rendition {
+            bandwidth: self.bandwidth,
+            codecs: codecs.map(|codecs| codecs.join(",")),
+            resolution: size.map(|(width, height)| (width.into(), height.into())),
+        })
+    }
+
+    /// Writes the master playlist, with what is known of those [renditions](Self::renditions) that
+    /// are published.
+    pub fn write_master(&mut self, renditions: &[Option<Rendition>]) {
+        if let Some(master) = &self.master {
+            let (from, to) = (master.temporary().clone(), master.playlist().clone());
+            let text = master.text(renditions);
+            self.replace(from, text, to);
+        }
+    }
+}
+
+/// Bits a second.
+fn bit_rate(bytes: u64, duration: Ticks) -> u64 {
+    let ticks = u64::try_from(duration.0).unwrap_or_default().max(1);
+    bytes.saturating_mul(8 * Ticks::PER_SECOND as u64) / ticks
 }
 
 /// The Unix time in seconds, or in a unit so short that segments do not overtake it: half of what

@@ -72,6 +72,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("hls_playlist_length", "1m", MAIN | SERVER | APPLICATION),
     ("hls_nested", "on", MAIN | SERVER | APPLICATION),
     ("hls_cleanup", "off", MAIN | SERVER | APPLICATION),
+    ("hls_variant", "_low BANDWIDTH=1", MAIN | SERVER | APPLICATION),
     ("push", "rtmp://127.0.0.1/app/key live=1", APPLICATION),
     ("pull", "rtmp://127.0.0.1/app/key name=cam static", APPLICATION),
     ("relay_buffer", "1s", MAIN | SERVER),
@@ -101,10 +102,10 @@ const UNUSED: &[&str] = &[
 ];
 
 /// Directives that take any number of values.
-const MANY: &[&str] = &["push", "pull"];
+const MANY: &[&str] = &["push", "pull", "hls_variant"];
 
 /// Directives that add to each other.
-const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull"];
+const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull", "hls_variant"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {

@@ -15,6 +15,7 @@ mod config;
 mod ending;
 mod fanout;
 mod hls;
+mod hls_variant;
 mod hostile;
 mod lifecycle;
 mod limits;

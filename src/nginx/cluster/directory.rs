@@ -134,7 +134,7 @@ impl Directory {
     }
 
     fn table(&self) -> PathBuf {
-        self.0.join("streams-1")
+        self.0.join("streams-2")
     }
 }
 

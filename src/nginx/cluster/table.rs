@@ -24,6 +24,9 @@ const MAX_STREAMS: usize = 16_384;
 /// Longest name of a stream; the protocol's limit (`rtmp::command`).
 const MAX_NAME: usize = 255;
 
+/// Longest note on a stream.
+const MAX_NOTE: usize = 127;
+
 /// What is in the file. All zero is an empty table.
 #[repr(C)]
 struct Layout {
@@ -42,10 +45,18 @@ struct Record {
     application: AtomicU64,
     /// The worker's slot and 1, or 0 if the record is free.
     owner: AtomicU32,
-    length: AtomicU8,
-    name: [AtomicU8; MAX_NAME],
+    name: Text<MAX_NAME>,
+    /// What the owner has to say of the stream.
+    note: Text<MAX_NOTE>,
     /// 1 if the owner's publisher is asked to go to another worker.
     is_offered: AtomicU8,
+}
+
+/// Up to 255 bytes.
+#[repr(C)]
+struct Text<const CAPACITY: usize> {
+    length: AtomicU8,
+    bytes: [AtomicU8; CAPACITY],
 }
 
 /// The size of the table's file in bytes.
@@ -166,6 +177,34 @@ impl Table {
         })
     }
 
+    /// Notes something about a stream that is this worker's.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn note(&self, key: &StreamKey, text: &str) -> io::Result<()> {
+        self.changing(|layout| {
+            if let Some(record) = layout.find(key).filter(|it| it.owner() == Some(self.slot)) {
+                record.note.set(text.as_bytes());
+            }
+        })
+    }
+
+    /// What the stream's owner has [noted](Self::note), if it lives.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn noted(&self, key: &StreamKey) -> io::Result<Option<String>> {
+        let noted = self.changing(|layout| {
+            layout.find(key).and_then(|record| {
+                let bytes = record.note.bytes().iter().map(|byte| byte.load(Relaxed)).collect();
+                Some((record.owner()?, String::from_utf8(bytes).ok()?))
+            })
+        })?;
+        Ok(noted.filter(|(owner, _)| *owner == self.slot || self.is_alive(*owner)).map(|it| it.1))
+    }
+
     /// The other worker that has the stream.
     ///
     /// # Errors
@@ -236,12 +275,8 @@ impl Layout {
         let free = self.used().iter().position(|record| record.owner().is_none());
         let index = free.unwrap_or_else(|| self.used().len());
         let Some(record) = self.streams.get(index) else { return false };
-        let name = key.name.as_bytes();
         record.application.store(key.application.0, Relaxed);
-        record.length.store(name.len() as u8, Relaxed);
-        for (to, from) in record.name.iter().zip(name) {
-            to.store(*from, Relaxed);
-        }
+        record.name.set(key.name.as_bytes());
         record.give(slot);
         self.end.fetch_max(index as u32 + 1, Relaxed);
         true
@@ -263,15 +298,36 @@ impl Record {
 
     fn give(&self, slot: Slot) {
         self.is_offered.store(0, Relaxed);
+        self.note.set(&[]);
         self.owner.store(slot.0 + 1, Relaxed);
     }
 
     fn is(&self, key: &StreamKey) -> bool {
-        let name = key.name.as_bytes();
         self.application.load(Relaxed) == key.application.0
             && self.owner().is_some()
-            && usize::from(self.length.load(Relaxed)) == name.len()
-            && self.name.iter().zip(name).all(|(ours, theirs)| ours.load(Relaxed) == *theirs)
+            && self.name.is(key.name.as_bytes())
+    }
+}
+
+impl<const CAPACITY: usize> Text<CAPACITY> {
+    /// What does not fit is left out.
+    fn set(&self, text: &[u8]) {
+        let length = text.len().min(CAPACITY);
+        for (to, from) in self.bytes.iter().zip(&text[..length]) {
+            to.store(*from, Relaxed);
+        }
+        self.length.store(length as u8, Relaxed);
+    }
+
+    fn bytes(&self) -> &[AtomicU8] {
+        let length = usize::from(self.length.load(Relaxed));
+        &self.bytes[..length.min(CAPACITY)]
+    }
+
+    fn is(&self, text: &[u8]) -> bool {
+        let bytes = self.bytes();
+        bytes.len() == text.len()
+            && bytes.iter().zip(text).all(|(ours, theirs)| ours.load(Relaxed) == *theirs)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::directive::{Directive, EVERYWHERE, Setter};
-use super::settings;
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
+use super::{Block, settings};
 use crate::nginx::hls_cleanup::Directories;
-use crate::package::HlsConfig;
+use crate::package::{HlsConfig, Variant};
 
 settings! {
     /// Settings of HLS.
@@ -17,6 +17,7 @@ settings! {
         playlist_length: Duration,
         nested: bool,
         cleanup: bool,
+        variants: Vec<Variant>,
     }
 }
 
@@ -31,7 +32,34 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     Directive::new(c"hls_nested", EVERYWHERE, Setter::Flag(|s| &mut s.hls.nested)),
     Directive::new(c"hls_cleanup", EVERYWHERE, Setter::Flag(|s| &mut s.hls.cleanup)),
+    Directive::new(c"hls_variant", EVERYWHERE, Setter::Arguments(set_variant)),
 ];
+
+/// `hls_variant SUFFIX [ATTRIBUTE...]`.
+fn set_variant(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let suffix = conf.text(1)?.to_owned();
+    if suffix.is_empty() || suffix.contains(['/', '\0']) {
+        return Err(format!("has the invalid suffix \"{suffix}\", it ends names of streams").into());
+    }
+    let variants = block.settings.hls.variants.get_or_insert_default();
+    if variants.iter().any(|variant| variant.suffix == suffix) {
+        return Err(format!("has the suffix \"{suffix}\" a second time").into());
+    }
+    let attributes = (2..conf.args().len()).map(|index| attribute(conf.text(index)?));
+    let attributes = attributes.collect::<Result<_, _>>()?;
+    variants.push(Variant { suffix, attributes });
+    Ok(())
+}
+
+/// An attribute of `#EXT-X-STREAM-INF`, which is written as it is.
+fn attribute(text: &str) -> Result<String, Failure> {
+    let is_one = text.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if !is_one || text.contains(char::is_control) {
+        let right = "it must be like BANDWIDTH=640000";
+        return Err(format!("has the invalid attribute \"{text}\", {right}").into());
+    }
+    Ok(text.to_owned())
+}
 
 impl HlsSettings {
     /// The packager's settings, if HLS is on and has a path.
@@ -44,6 +72,7 @@ impl HlsSettings {
             max_fragment: fragment * 10,
             playlist_length: self.playlist_length(),
             nested: self.nested.unwrap_or(false),
+            variants: self.variants.clone().unwrap_or_default(),
         })
     }
 

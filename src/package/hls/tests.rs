@@ -14,6 +14,7 @@ fn hls(nested: bool) -> Hls {
         max_fragment: Duration::from_secs(20),
         playlist_length: Duration::from_secs(6),
         nested,
+        variants: Vec::new(),
     };
     Hls::new(&config, "live", UnixMillis(START * 1000)).unwrap()
 }
@@ -24,7 +25,14 @@ fn numbers_of_a_publisher_that_comes_back_are_new() {
         let fragment = Duration::from_millis(millis);
         let path = "/hls".into();
         let (max_fragment, playlist_length) = (fragment * 10, fragment * 3);
-        let config = HlsConfig { path, fragment, max_fragment, playlist_length, nested: false };
+        let config = HlsConfig {
+            path,
+            fragment,
+            max_fragment,
+            playlist_length,
+            nested: false,
+            variants: Vec::new(),
+        };
         let first = first_sequence(&config, UnixMillis(START * 1000));
         // Segments may be a little shorter than a fragment.
         let segments = 100;
