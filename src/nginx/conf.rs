@@ -11,6 +11,7 @@ mod auto_push;
 mod core;
 mod directive;
 mod hls;
+mod later;
 mod limit;
 mod listen;
 mod live;
@@ -64,6 +65,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     live::DIRECTIVES,
     hls::DIRECTIVES,
     relay::DIRECTIVES,
+    later::DIRECTIVES,
     tls::DIRECTIVES,
 ];
 

@@ -25,6 +25,8 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("send_lowat", "0", MAIN | SERVER | APPLICATION),
     ("connection_pool_size", "256", MAIN | SERVER),
     ("merge_slashes", "on", MAIN | SERVER),
+    ("resolver", "127.0.0.1", MAIN | SERVER | APPLICATION),
+    ("resolver_timeout", "30s", MAIN | SERVER | APPLICATION),
     ("server_names_hash_max_size", "512", MAIN),
     ("server_names_hash_bucket_size", "64", MAIN),
     ("variables_hash_max_size", "1024", MAIN),
@@ -91,6 +93,8 @@ const UNUSED: &[&str] = &[
     "send_lowat",
     "connection_pool_size",
     "merge_slashes",
+    "resolver",
+    "resolver_timeout",
     "server_names_hash_max_size",
     "server_names_hash_bucket_size",
     "variables_hash_max_size",
@@ -102,7 +106,7 @@ const UNUSED: &[&str] = &[
 ];
 
 /// Directives that take any number of values.
-const MANY: &[&str] = &["push", "pull", "hls_variant"];
+const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver"];
 
 /// Directives that add to each other.
 const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull", "hls_variant"];
@@ -152,6 +156,16 @@ fn what_several_workers_need_no_more_is_checked_and_warned_of() {
     check_refused(&at(MAIN, "rtmp_auto_push on;"), &["rtmp_auto_push", "is not allowed here"]);
 }
 
+#[test]
+fn what_is_not_there_yet_is_refused_and_says_so() {
+    for name in ["dash", "dash_path", "hls_keys", "hls_type", "hls_fragment_naming"] {
+        let text = format!("\"{name}\" directive is not supported by this version yet");
+        for level in LEVELS {
+            check_refused(&at(level, &format!("{name} on;")), &[&text]);
+        }
+    }
+}
+
 /// Whoever adds a directive describes it in `docs/directives.md`.
 #[test]
 fn every_directive_is_documented() {
@@ -171,7 +185,7 @@ fn every_directive_is_documented() {
 /// The names in the tables of a source file.
 fn directives_of(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).expect("a source");
-    ["Directive::new(", "block_command(", "value_command("]
+    ["Directive::new(", "block_command(", "value_command(", "later("]
         .iter()
         .flat_map(|call| text.split(call).skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())

@@ -59,6 +59,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Setter::Unused("a connection takes the memory it needs"),
     ),
     Directive::new(
+        c"resolver",
+        EVERYWHERE,
+        Setter::UnusedMany("names are looked up by the system's resolver"),
+    ),
+    Directive::new(
+        c"resolver_timeout",
+        EVERYWHERE,
+        Setter::Unused("names are looked up by the system's resolver"),
+    ),
+    Directive::new(
         c"merge_slashes",
         MAIN | SERVER,
         Setter::Unused("names are taken as clients send them"),

@@ -69,6 +69,10 @@ pub(super) enum Setter {
     Arguments(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One value, which the C module needs and this one does not; the text says why.
     Unused(&'static str),
+    /// As [`Unused`](Self::Unused), with any number of values.
+    UnusedMany(&'static str),
+    /// Any number of values, of what is refused as it is not there yet.
+    Later,
     /// A block without arguments.
     Block(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// A block with a name.
@@ -97,7 +101,7 @@ impl Directive {
             | Setter::Unused(_) => NGX_CONF_TAKE1,
             Setter::Pairs(_) => NGX_CONF_TAKE2,
             Setter::OneOrTwo(_) => NGX_CONF_TAKE12,
-            Setter::Arguments(_) => NGX_CONF_1MORE,
+            Setter::Arguments(_) | Setter::UnusedMany(_) | Setter::Later => NGX_CONF_1MORE,
             Setter::Block(_) => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
             Setter::NamedBlock(_) => NGX_CONF_BLOCK | NGX_CONF_TAKE1,
         };
@@ -132,7 +136,10 @@ impl Directive {
                 slot(settings).get_or_insert_default().push((conf.args()[1], conf.args()[2]));
                 Ok(())
             }
-            Setter::Unused(reason) => {
+            Setter::Later => {
+                Err("is not supported by this version yet, remove it".to_owned().into())
+            }
+            Setter::Unused(reason) | Setter::UnusedMany(reason) => {
                 conf.warn(format_args!(
                     "\"{}\" has no effect: {reason}",
                     self.name.to_string_lossy()
