@@ -32,6 +32,7 @@ pub mod exec;
 pub mod file_view;
 pub mod flv;
 pub mod fmp4;
+pub mod http;
 pub mod live;
 pub mod media;
 pub mod mp4;
