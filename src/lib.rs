@@ -37,6 +37,7 @@ pub mod live;
 pub mod media;
 pub mod mp4;
 pub mod mpegts;
+pub mod notify;
 pub mod package;
 pub mod relay;
 pub mod rtmp;

@@ -67,13 +67,14 @@ pub struct Stream {
     log: FrameLog,
     continuity: Continuity,
     publication: Option<Publication>,
+    timestamp: u32,
 }
 
 impl Stream {
     /// A stream that nobody publishes yet.
     pub fn new(config: Arc<StreamConfig>) -> Self {
         let log = FrameLog::new(config.limits);
-        Self { config, log, continuity: Continuity::default(), publication: None }
+        Self { config, log, continuity: Continuity::default(), publication: None, timestamp: 0 }
     }
 
     /// A publisher comes. Players learn of it by a Stream Begin.
@@ -115,8 +116,14 @@ impl Stream {
     /// publisher.
     pub fn push(&mut self, now: Instant, message: &Message) {
         if let Some(publication) = &mut self.publication {
+            self.timestamp = message.timestamp;
             publication.push(now, message, &mut self.log);
         }
+    }
+
+    /// The timestamp of the newest message.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
     }
 
     /// How the stream is passed on.

@@ -15,6 +15,7 @@ mod later;
 mod limit;
 mod listen;
 mod live;
+mod notify;
 mod parse;
 mod relay;
 mod secret;
@@ -38,10 +39,12 @@ use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
+use self::notify::{ClientContexts, NotifySettings};
 use self::relay::{RelayConfig, RelaySettings};
 use self::secret::SecretSettings;
 use self::server_name::ServerName;
 use self::tls::TlsSettings;
+use super::notify::Notify;
 use super::tls::Context;
 use super::{hls_cleanup, modules};
 use crate::access::Rules;
@@ -61,6 +64,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     server_name::DIRECTIVES,
     access::DIRECTIVES,
     secret::DIRECTIVES,
+    notify::DIRECTIVES,
     limit::DIRECTIVES,
     live::DIRECTIVES,
     hls::DIRECTIVES,
@@ -122,6 +126,7 @@ struct Settings {
     core: CoreSettings,
     access: AccessSettings,
     secret: SecretSettings,
+    notify: NotifySettings,
     live: LiveSettings,
     hls: HlsSettings,
     relay: RelaySettings,
@@ -134,6 +139,7 @@ impl Settings {
         self.core.inherit(&parent.core);
         self.access.inherit(&parent.access);
         self.secret.inherit(&parent.secret);
+        self.notify.inherit(&parent.notify);
         self.live.inherit(&parent.live);
         self.hls.inherit(&parent.hls);
         self.relay.inherit(&parent.relay);
@@ -198,6 +204,8 @@ pub(super) struct Server {
     pub(super) tcp_nodelay: bool,
     /// How long a peer may take none of what we send, until it is in an application.
     pub(super) send_timeout: Duration,
+    /// Who is told of its clients.
+    pub(super) notify: Arc<Notify>,
     applications: Vec<Arc<Application>>,
 }
 
@@ -219,6 +227,8 @@ pub(super) struct Application {
     pub(super) access: Rules,
     /// What publishers and players need a token of.
     pub(super) secrets: Secrets,
+    /// Who is asked about, and told of, its clients and streams.
+    pub(super) notify: Arc<Notify>,
     /// Whether the newer one of two publishers of a name gets it.
     pub(super) publish_takeover: bool,
     /// How long a publisher may send nothing.
@@ -304,6 +314,7 @@ fn set_application(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
 fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
     let (mut servers, mut known) = (Vec::new(), HashMap::new());
     let mut directories = hls_cleanup::Directories::default();
+    let mut contexts = ClientContexts::default();
     for block in &mut main.children {
         block.settings.inherit(&main.settings);
         for application in &mut block.children {
@@ -314,7 +325,8 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
             None => None,
         };
-        let server = Arc::new(resolve_server(conf, &identity(block, &mut known), block, tls)?);
+        let identity = identity(block, &mut known);
+        let server = Arc::new(resolve_server(conf, &identity, block, tls, &mut contexts)?);
         let names = mem::take(&mut block.names);
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
@@ -343,6 +355,7 @@ fn resolve_server(
     identity: &str,
     block: &Block,
     tls: Option<Context>,
+    contexts: &mut ClientContexts,
 ) -> Result<Server, Failure> {
     let mut names = HashSet::new();
     Ok(Server {
@@ -351,11 +364,12 @@ fn resolve_server(
         tls_handshake_timeout: block.settings.tls.handshake_timeout(),
         tcp_nodelay: block.settings.core.tcp_nodelay(),
         send_timeout: block.settings.core.send_timeout(),
+        notify: block.settings.notify.resolve(conf, contexts)?,
         applications: block
             .children
             .iter()
             .filter(|application| names.insert(application.name.as_str()))
-            .map(|application| Ok(Arc::new(resolve_application(conf, identity, application)?)))
+            .map(|it| Ok(Arc::new(resolve_application(conf, identity, it, contexts)?)))
             .collect::<Result<_, Failure>>()?,
     })
 }
@@ -364,6 +378,7 @@ fn resolve_application(
     conf: &mut Conf,
     server: &str,
     block: &Block,
+    contexts: &mut ClientContexts,
 ) -> Result<Application, Failure> {
     let settings = &block.settings;
     Ok(Application {
@@ -372,6 +387,7 @@ fn resolve_application(
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),
         secrets: settings.secret.secrets(),
+        notify: settings.notify.resolve(conf, contexts)?,
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         idle: settings.live.idle_limits(),
         live: settings.live.is_on(),

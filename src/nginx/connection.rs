@@ -258,6 +258,12 @@ impl Connection {
         unsafe { (*self.get().read).ready() != 0 }
     }
 
+    /// Whether the peer is known to have closed its side, behind what is still to be read.
+    pub(super) fn peer_has_closed(&self) -> bool {
+        // SAFETY: a connection has its events for as long as it lives.
+        unsafe { (*self.get().read).pending_eof() != 0 }
+    }
+
     /// Whether a send may take something.
     pub(super) fn is_writable(&self) -> bool {
         // SAFETY: a connection has its events for as long as it lives.

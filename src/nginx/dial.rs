@@ -24,7 +24,7 @@ const MAX_LOOKUPS: usize = 8;
 const MAX_ADDRESSES: usize = 16;
 
 /// What to connect to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Destination {
     /// A name, or an address without brackets.
     pub(super) host: String,

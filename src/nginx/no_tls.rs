@@ -15,7 +15,7 @@ impl Context {
 }
 
 /// No server is met by TLS.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ClientContext {}
 
 impl ClientContext {

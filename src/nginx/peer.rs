@@ -1,8 +1,10 @@
 //! One session: a connection, the protocol on it, and what it does with streams.
 
+mod asking;
 mod ending;
 mod sending;
 mod streaming;
+mod telling;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use nginx_sys::ngx_random;
 
+use self::asking::Asked;
+use self::telling::Told;
 use super::conf::{Application, Endpoint, Server};
 use super::connection::{Broken, Connection, Handshake, Received};
 use super::event;
@@ -41,11 +45,16 @@ pub(super) struct Peer {
     stage: Stage,
     session: Session,
     outbox: Outbox,
-    /// Set by the connect that was accepted.
+    began: Instant,
+    /// Set by the connect.
     info: Arc<ClientInfo>,
     /// Set by the connect that was accepted.
     application: Option<Arc<Application>>,
     role: Role,
+    /// What a callback is asked, if the session waits for that.
+    asked: Option<Asked>,
+    /// What callbacks are told of.
+    told: Option<Told>,
     /// Whether another worker is fed, and not a client.
     feeds: bool,
     /// Whether to close once everything is sent.
@@ -122,6 +131,8 @@ pub(super) enum End {
     Shutdown,
     #[error("client does not read the answers to what it asks")]
     Unread,
+    #[error("the callback of on_update does not let it go on")]
+    Update,
 }
 
 impl From<Broken> for End {
@@ -174,9 +185,12 @@ impl Peer {
             endpoint,
             session,
             outbox: Outbox::default(),
+            began: event::now(),
             info: Arc::default(),
             application: None,
             role: Role::Idle,
+            asked: None,
+            told: None,
             feeds: false,
             closing: false,
         }
@@ -226,6 +240,9 @@ impl Peer {
         if let Some(notice) = self.connection.take_notice() {
             self.heed(notice, shared)?;
         }
+        if !self.session.wants_input() && self.connection.peer_has_closed() {
+            return Err(End::ClientClosed);
+        }
         if !self.reach_rtmp()? {
             return Ok(self.connection.wait_readable()?);
         }
@@ -274,6 +291,7 @@ impl Peer {
         let received = self.session.bytes_received();
         self.connection.log(Level::Info, format_args!("{end}, {received} bytes received"));
         self.leave(shared);
+        self.tell_disconnect(shared);
         if matches!(end, End::Closed | End::Shutdown) {
             self.discard_input(shared);
         }

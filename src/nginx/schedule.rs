@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use nginx_sys::ngx_event_t;
 
 use super::dial::DialId;
+use super::http_client::CallId;
+use super::peer::Peer;
 use super::relays::RelayId;
 use super::upstream::Upstream;
 use super::worker::{self, Worker};
@@ -21,6 +23,10 @@ pub(super) enum Due {
     Relay(RelayId),
     /// The end of a session with another server, if another worker has not taken its place by then.
     Leave(SessionId),
+    /// The end of the time that a request may take, or that a connection is kept for the next one.
+    Call(CallId),
+    /// The next time that callbacks are told that a session goes on.
+    Update(SessionId),
 }
 
 /// Each of these is due at one instant. They do not hold up a graceful exit.
@@ -104,6 +110,8 @@ impl Worker {
             Due::Dial(id) => self.on_dial_due(id),
             Due::Relay(id) => self.attempt_relay(id),
             Due::Leave(session) => self.run_upstream(session, Upstream::close),
+            Due::Call(id) => self.on_call_due(id),
+            Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
         }
     }
 }

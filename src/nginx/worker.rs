@@ -16,6 +16,7 @@ use super::cluster::{Claim, Cluster};
 use super::conf::Application;
 use super::dial::Dials;
 use super::fanout::Fanout;
+use super::http_client::HttpClient;
 use super::log::{self, Level};
 use super::outputs::Outputs;
 use super::packager::Packager;
@@ -67,6 +68,7 @@ pub(super) struct Shared {
     pub(super) schedule: Schedule,
     pub(super) dials: Dials,
     pub(super) relays: Relays,
+    pub(super) http: HttpClient,
     /// What each stream that is published in this worker feeds besides players.
     pub(super) outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
@@ -90,6 +92,7 @@ impl Worker {
             schedule: Schedule::new(),
             dials: Dials::default(),
             relays: Relays::default(),
+            http: HttpClient::new(),
             outputs: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
@@ -328,6 +331,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
             with(|worker| {
                 // SAFETY: see above.
                 unsafe { worker.shared.storage.end_threads() };
+                worker.shared.http.close();
                 let ids: Vec<_> = worker.peers.iter().map(|(id, _)| id).collect();
                 for id in ids {
                     worker.finalize(id, &End::Exit);

@@ -35,6 +35,24 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
     ("publish_secret", "abc", MAIN | SERVER | APPLICATION),
     ("play_secret", "off", MAIN | SERVER | APPLICATION),
+    ("on_connect", "http://localhost:8080/on_connect?a=b", MAIN | SERVER),
+    ("on_disconnect", "localhost/on_disconnect", MAIN | SERVER),
+    ("on_publish", "http://[::1]:8080/", MAIN | SERVER | APPLICATION),
+    ("on_play", "HTTP://callbacks.example", MAIN | SERVER | APPLICATION),
+    ("on_publish_done", "http://127.0.0.1", MAIN | SERVER | APPLICATION),
+    ("on_play_done", "127.0.0.1:80", MAIN | SERVER | APPLICATION),
+    ("on_done", "http://127.0.0.1/", MAIN | SERVER | APPLICATION),
+    ("on_update", "http://127.0.0.1/", MAIN | SERVER | APPLICATION),
+    ("notify_method", "get", MAIN | SERVER | APPLICATION),
+    ("notify_format", "json", MAIN | SERVER | APPLICATION),
+    ("notify_header", "Authorization \"Bearer abc\"", MAIN | SERVER | APPLICATION),
+    ("notify_secret", "abc", MAIN | SERVER | APPLICATION),
+    ("notify_update_timeout", "0", MAIN | SERVER | APPLICATION),
+    ("notify_update_strict", "on", MAIN | SERVER | APPLICATION),
+    ("notify_ssl_verify", "off", MAIN | SERVER | APPLICATION),
+    ("notify_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),
+    ("netcall_timeout", "5s", MAIN | SERVER),
+    ("netcall_buffer", "2k", MAIN | SERVER),
     ("ping", "500ms", MAIN | SERVER),
     ("ping_timeout", "1m", MAIN | SERVER),
     ("max_streams", "64", MAIN | SERVER),
@@ -103,13 +121,14 @@ const UNUSED: &[&str] = &[
     "buffer",
     "sync",
     "session_relay",
+    "netcall_buffer",
 ];
 
 /// Directives that take any number of values.
 const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver"];
 
 /// Directives that add to each other.
-const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull", "hls_variant"];
+const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull", "hls_variant", "notify_header"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -317,6 +336,28 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         &at(MAIN, "hls_path \"\";"),
         &["\"hls_path\" directive has the invalid path \"\""],
     );
+}
+
+#[test]
+fn wrong_callbacks_are_refused() {
+    for (directive, wrong) in [
+        ("on_publish rtmp://h/p", "invalid URL \"rtmp://h/p\", it must begin with \"http://\""),
+        ("on_play http:///p", "it has no valid host"),
+        ("on_done http://h:http/", "it has no valid port"),
+        ("on_update http://u:p@h/", "it must not hold a user"),
+        ("on_publish \"http://h/a b\"", "it has a space"),
+        ("notify_method put", "must be \"get\" or \"post\""),
+        ("notify_format xml", "must be \"form\" or \"json\""),
+        ("notify_header A:B c", "has an invalid name: \"A:B\""),
+        ("notify_header Content-Length 5", "not free to choose: \"Content-Length\""),
+        ("notify_secret \"\"", "has an empty key"),
+    ] {
+        let name = format!("\"{}\" directive", directive.split(' ').next().unwrap());
+        check_refused(&at(SERVER, &format!("{directive};")), &[&name, wrong]);
+    }
+    let untrusting = "on_play https://h/; notify_ssl_trusted_certificate none.pem;";
+    let verdict = test_conf(&at(APPLICATION, untrusting));
+    check_verdict(&verdict, false, &["none.pem", "No such file"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod listen;
 mod live;
+mod notify;
 mod peers;
 mod players;
 mod relay;

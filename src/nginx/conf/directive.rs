@@ -65,6 +65,8 @@ pub(super) enum Setter {
     Argument(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One or two arguments, of a grammar of its own.
     OneOrTwo(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
+    /// Two arguments, of a grammar of its own.
+    TwoArguments(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One argument or more, of a grammar of its own.
     Arguments(fn(&mut Conf, &mut Block) -> Result<(), Failure>),
     /// One value, which the C module needs and this one does not; the text says why.
@@ -99,7 +101,7 @@ impl Directive {
             | Setter::Words(_)
             | Setter::Argument(_)
             | Setter::Unused(_) => NGX_CONF_TAKE1,
-            Setter::Pairs(_) => NGX_CONF_TAKE2,
+            Setter::Pairs(_) | Setter::TwoArguments(_) => NGX_CONF_TAKE2,
             Setter::OneOrTwo(_) => NGX_CONF_TAKE12,
             Setter::Arguments(_) | Setter::UnusedMany(_) | Setter::Later => NGX_CONF_1MORE,
             Setter::Block(_) => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
@@ -148,6 +150,7 @@ impl Directive {
             }
             Setter::Argument(set)
             | Setter::OneOrTwo(set)
+            | Setter::TwoArguments(set)
             | Setter::Arguments(set)
             | Setter::Block(set)
             | Setter::NamedBlock(set) => set(conf, block),

@@ -7,11 +7,14 @@ use super::super::conf::Application;
 use super::super::event;
 use super::super::log::Level;
 use super::super::worker::Shared;
+use super::asking::Wish;
+use super::telling::Told;
 use super::{Peer, Role};
 use crate::access::Action;
 use crate::access::token::Request;
 use crate::client::{ClientInfo, Publication};
 use crate::live::{IdleWatch, Player, StreamKey};
+use crate::notify::Updated;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{Event, PlayRefusal, PublishRefusal};
 use crate::rtmp::{self, Message};
@@ -19,9 +22,9 @@ use crate::rtmp::{self, Message};
 impl Peer {
     pub(super) fn handle(&mut self, event: Event, shared: &mut Shared) -> Result<(), rtmp::Error> {
         match event {
-            Event::Connect(connect) => self.connect(&connect)?,
-            Event::Publish(publish) => self.publish(*publish, shared)?,
-            Event::Play(play) => self.play(*play, shared)?,
+            Event::Connect(connect) => self.connect(connect, shared)?,
+            Event::Publish(publish) => self.publish(publish, shared)?,
+            Event::Play(play) => self.play(play, shared)?,
             Event::Media(message) => self.take_media(message, shared),
             Event::StreamClosed => self.leave(shared),
             Event::Pause { paused, .. } => self.adjust(shared, |player| player.set_paused(paused)),
@@ -37,29 +40,67 @@ impl Peer {
         Ok(())
     }
 
-    fn connect(&mut self, connect: &Connect) -> Result<(), rtmp::Error> {
+    /// A client wants to connect, which a callback may object to.
+    fn connect(&mut self, connect: Arc<Connect>, shared: &mut Shared) -> Result<(), rtmp::Error> {
         self.context.set_application(&connect.app);
         self.endpoint.choose(&connect.tc_url);
         self.session.configure(&self.endpoint.server.session, event::now());
+        self.info =
+            Arc::new(ClientInfo::new(&connect, self.context.client(), self.connection.number()));
+        self.ask(Wish::Connect(connect), shared)
+    }
+
+    /// A client wants to publish: the application's rules and secrets come first, then a callback,
+    /// which may give the stream another name, then all else.
+    fn publish(&mut self, publish: Box<Publish>, shared: &mut Shared) -> Result<(), rtmp::Error> {
+        let Some(application) = &self.application else { return Ok(()) };
+        self.context.set_stream(&publish.name);
+        let Publish { name, args, .. } = &*publish;
+        if !self.may(Action::Publish, application, name, args) {
+            self.session.reject_publish(PublishRefusal::Denied);
+            return Ok(());
+        }
+        self.told = Some(Told::new(Updated::Publish, name.clone(), args.clone()));
+        self.ask(Wish::Publish(publish), shared)
+    }
+
+    /// A client wants to play; see [`publish`](Self::publish).
+    fn play(&mut self, play: Box<Play>, shared: &mut Shared) -> Result<(), rtmp::Error> {
+        let Some(application) = &self.application else { return Ok(()) };
+        self.context.set_stream(&play.name);
+        let Play { name, args, .. } = &*play;
+        if !self.may(Action::Play, application, name, args) {
+            self.session.reject_play(PlayRefusal::Denied);
+            return Ok(());
+        }
+        self.told = Some(Told::new(Updated::Play, name.clone(), args.clone()));
+        self.ask(Wish::Play(play), shared)
+    }
+
+    /// Nobody objects to the client: it is let into the application.
+    pub(super) fn enter(&mut self, connect: &Connect) -> Result<(), rtmp::Error> {
+        self.context.set_application(&connect.app);
         let Some(application) = self.endpoint.server.application(&connect.app) else {
             self.connection.log(Level::Info, format_args!("refused: unknown application"));
             self.session.reject_connect("Application not found.");
             return Ok(());
         };
         self.application = Some(Arc::clone(application));
-        self.info =
-            Arc::new(ClientInfo::new(connect, self.context.client(), self.connection.number()));
+        if self.info.app != connect.app {
+            Arc::make_mut(&mut self.info).app.clone_from(&connect.app);
+        }
         self.connection.set_action(c"receiving RTMP commands");
         self.session.accept_connect(event::now())
     }
 
-    fn publish(&mut self, publish: Publish, shared: &mut Shared) -> Result<(), rtmp::Error> {
+    /// Nobody objects to the publisher: it gets the name, if that is free, and all that goes with it.
+    pub(super) fn begin_publish(
+        &mut self,
+        publish: Publish,
+        shared: &mut Shared,
+    ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
-        if !self.may(Action::Publish, application, &publish.name, &publish.args) {
-            self.session.reject_publish(PublishRefusal::Denied);
-            return Ok(());
-        }
         let key = StreamKey { application: application.id, name: publish.name.clone() };
         let stream = match shared.publish(self.id, key, application) {
             Ok(stream) => stream,
@@ -80,16 +121,18 @@ impl Peer {
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
         self.offer_stream(shared);
+        self.start_updates(shared);
         self.session.accept_publish(now)
     }
 
-    fn play(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
+    /// Nobody objects to the player: it gets the stream.
+    pub(super) fn begin_play(
+        &mut self,
+        play: Play,
+        shared: &mut Shared,
+    ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
-        if !self.may(Action::Play, application, &play.name, &play.args) {
-            self.session.reject_play(PlayRefusal::Denied);
-            return Ok(());
-        }
         if !application.live {
             self.connection.log(Level::Info, format_args!("refused: live is off"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
@@ -103,6 +146,7 @@ impl Peer {
             return Ok(());
         }
         self.watch(key, shared);
+        self.start_updates(shared);
         self.session.accept_play(event::now())
     }
 
@@ -154,6 +198,8 @@ impl Peer {
 
     /// Ends what the session does with a stream; the connection lives on.
     pub(super) fn leave(&mut self, shared: &mut Shared) {
+        self.stop_asking(shared);
+        self.tell_done(shared);
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
             Role::Publisher { stream, .. } => shared.unpublish(self.id, stream),

@@ -12,7 +12,7 @@ use nginx_sys::{
 use crate::nginx::connection::Handshake;
 
 /// How servers are met, in the pool of its cycle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::nginx) struct ClientContext {
     ssl: NonNull<ngx_ssl_t>,
     verifies: bool,

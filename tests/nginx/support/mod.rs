@@ -1,6 +1,7 @@
 //! What the scenarios share: nginx under test, real clients, source media, hand-made peers.
 
 pub mod hls;
+pub mod http_server;
 pub mod media;
 pub mod nginx;
 pub mod player;

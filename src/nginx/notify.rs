@@ -1,0 +1,64 @@
+//! Callbacks as they are carried out: requests, and what is done with the replies.
+
+use std::time::Duration;
+
+use super::dial::Destination;
+use super::http_client::{CallError, CallId};
+use super::log::{self, Level};
+use super::tls::ClientContext;
+use super::worker::{Shared, Worker};
+use crate::http::{Head, Scheme, Url};
+use crate::notify::{Call, Callbacks, UpdatePolicy};
+
+/// The callbacks of an application, or of a server.
+#[derive(Debug)]
+pub(super) struct Notify {
+    pub(super) callbacks: Callbacks,
+    /// How servers of `https` URLs are met; there if there is one.
+    pub(super) tls: Option<ClientContext>,
+    /// How long a callback may take.
+    pub(super) timeout: Duration,
+    /// How often a server is told that a client goes on; zero for never.
+    pub(super) update_interval: Duration,
+    pub(super) update_policy: UpdatePolicy,
+}
+
+/// A callback was not answered.
+#[derive(Debug, thiserror::Error)]
+#[error("callback {url}: {error}")]
+pub(super) struct NoReply {
+    url: String,
+    error: CallError,
+}
+
+impl Notify {
+    /// Makes a call, and has `then` called with the head of the reply, never before this returns.
+    /// `None` if nobody wants the call.
+    pub(super) fn call(
+        &self,
+        shared: &mut Shared,
+        call: Call<'_>,
+        then: impl FnOnce(&mut Worker, CallId, Result<Head, NoReply>) + 'static,
+    ) -> Option<CallId> {
+        let (url, request) = self.callbacks.request(call)?;
+        let text = url.to_string();
+        let then = move |worker: &mut Worker, id, reply: Result<Head, CallError>| {
+            then(worker, id, reply.map_err(|error| NoReply { url: text, error }));
+        };
+        Some(shared.call(self.destination(url), request, self.timeout, then))
+    }
+
+    /// Makes a call whose reply makes no difference.
+    pub(super) fn tell(&self, shared: &mut Shared, call: Call<'_>) {
+        self.call(shared, call, |_, _, reply| {
+            if let Err(error) = reply {
+                log::cycle(Level::Error, format_args!("{error}"));
+            }
+        });
+    }
+
+    fn destination(&self, url: &Url) -> Destination {
+        let tls = if url.scheme == Scheme::Https { self.tls } else { None };
+        Destination { host: url.host.clone(), port: url.port, tls }
+    }
+}
