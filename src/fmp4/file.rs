@@ -268,14 +268,14 @@ mod tests {
     #[test]
     fn a_fragment_ends_with_a_keyframe_or_after_a_second() {
         let mut file = File::new(BOTH, [avc_config(), aac_config()]);
-        assert_eq!(file.push(Video, 0, true), []);
+        assert!(file.push(Video, 0, true).is_empty());
         assert!(file.out.starts_with(b"\0\0\0"));
         for millis in (40..800).step_by(40) {
-            assert_eq!(file.push(Video, millis, false), []);
+            assert!(file.push(Video, millis, false).is_empty());
         }
         assert_eq!(file.push(Video, 800, true), [20]);
-        assert_eq!(file.push(Video, 1000, true), []);
-        assert_eq!(file.push(Video, 1799, false), []);
+        assert!(file.push(Video, 1000, true).is_empty());
+        assert!(file.push(Video, 1799, false).is_empty());
         assert_eq!(file.push(Video, 1800, false), [3]);
         assert_eq!(file.finish(), [1]);
     }
@@ -284,12 +284,12 @@ mod tests {
     fn sound_ends_fragments_where_there_are_no_pictures() {
         let mut file = File::new(BOTH, [avc_config(), aac_config()]);
         file.push(Video, 0, true);
-        assert_eq!(file.push(Audio, 1249, true), []);
+        assert!(file.push(Audio, 1249, true).is_empty());
         assert_eq!(file.push(Audio, 1250, true), [2]);
         let expected = PerTrack { video: false, audio: true };
         let mut file = File::new(expected, [aac_config()]);
         file.push(Audio, 0, true);
-        assert_eq!(file.push(Audio, 999, true), []);
+        assert!(file.push(Audio, 999, true).is_empty());
         assert_eq!(file.push(Audio, 1000, true), [3]);
     }
 
@@ -304,7 +304,7 @@ mod tests {
         // Not for long.
         let mut file = File::new(BOTH, [avc_config()]);
         file.push(Video, 0, true);
-        assert_eq!(file.push(Video, 990, false), []);
+        assert!(file.push(Video, 990, false).is_empty());
         assert!(file.out.is_empty());
         assert_eq!(file.push(Video, 1000, false), [2]);
         assert_eq!(file.configure(aac_config()), Err(TracksChanged));
