@@ -181,10 +181,13 @@ impl Shared {
     pub(super) fn start_static_pulls(&mut self) {
         let Some(main) = conf::main() else { return };
         for (server, application) in main.applications() {
+            let mut streams: BTreeMap<&str, Vec<Arc<Target>>> = BTreeMap::new();
             for target in application.relays.pulls.iter().filter(|it| it.is_static) {
-                let name = target.name.clone().unwrap_or_default();
-                let publication = local_publication(application, name);
-                let targets = vec![Arc::clone(target)];
+                let name = target.name.as_deref().unwrap_or_default();
+                streams.entry(name).or_default().push(Arc::clone(target));
+            }
+            for (name, targets) in streams {
+                let publication = local_publication(application, name.to_owned());
                 self.start_relay(Job::StaticPull, server, application, publication, targets);
             }
         }

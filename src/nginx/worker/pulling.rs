@@ -47,7 +47,10 @@ impl Worker {
                     self.shared.start_pull(stream);
                     self.shared.review.post_later(stream);
                 }
-                Verdict::PullFrom(owner) => self.pull(stream, owner),
+                Verdict::PullFrom(owner) => {
+                    self.shared.stop_pull(stream);
+                    self.pull(stream, owner);
+                }
                 Verdict::Displaced(session) => {
                     self.drop_pull(stream);
                     self.shared.displace(stream, session);
