@@ -39,6 +39,7 @@ pub mod mp4;
 pub mod mpegts;
 pub mod notify;
 pub mod package;
+pub mod proxy_protocol;
 pub mod relay;
 pub mod rtmp;
 pub mod time;

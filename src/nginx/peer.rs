@@ -19,7 +19,7 @@ use super::connection::{Broken, Connection, Handshake, Received};
 use super::event;
 use super::log::{Context, Level};
 use super::outbox::Outbox;
-use super::proxy_protocol::{self, Header};
+use super::proxy_protocol::{Header, Reader};
 use super::worker::Shared;
 use crate::client::ClientInfo;
 use crate::live::{Idle, IdleWatch, SessionId, StreamId, StreamKey};
@@ -79,10 +79,10 @@ impl Role {
 }
 
 /// What comes next on the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Stage {
     /// The PROXY protocol's header.
-    Proxy,
+    Proxy(Reader),
     /// The TLS handshake.
     Tls,
     /// The rest of it.
@@ -92,7 +92,11 @@ enum Stage {
 
 impl Stage {
     fn first(endpoint: &Endpoint) -> Self {
-        if endpoint.proxy_protocol { Self::Proxy } else { Self::after_proxy(endpoint) }
+        if endpoint.proxy_protocol {
+            Self::Proxy(Reader::default())
+        } else {
+            Self::after_proxy(endpoint)
+        }
     }
 
     fn after_proxy(endpoint: &Endpoint) -> Self {
@@ -275,7 +279,7 @@ impl Peer {
 
     pub(super) fn on_timeout(&mut self, shared: &mut Shared) -> Result<(), End> {
         match self.stage {
-            Stage::Proxy => return Err(End::NoProxyHeader),
+            Stage::Proxy(_) => return Err(End::NoProxyHeader),
             Stage::Tls | Stage::Handshaking => return Err(End::NoTls),
             Stage::Rtmp => {}
         }
@@ -302,8 +306,12 @@ impl Peer {
 
     /// Whether what comes before RTMP is done.
     fn reach_rtmp(&mut self) -> Result<bool, End> {
-        if self.stage == Stage::Proxy && !self.read_proxy_header()? {
-            return Ok(false);
+        if let Stage::Proxy(reader) = &mut self.stage {
+            match reader.read(&mut self.connection) {
+                Header::Again => return Ok(false),
+                Header::Invalid => return Err(End::BadProxyHeader),
+                Header::Client(address) => self.leave_proxy(address),
+            }
         }
         if self.stage == Stage::Tls
             && let Some(tls) = self.endpoint.tls
@@ -341,20 +349,13 @@ impl Peer {
         Ok(())
     }
 
-    /// Whether the PROXY protocol's header has been read.
-    fn read_proxy_header(&mut self) -> Result<bool, End> {
-        match proxy_protocol::read(&mut self.connection) {
-            Header::Again => return Ok(false),
-            Header::Invalid => return Err(End::BadProxyHeader),
-            Header::Client(address) => {
-                self.stage = Stage::after_proxy(&self.endpoint);
-                if let Some(address) = address {
-                    self.client = address.parse().ok();
-                    self.context.set_client(address);
-                }
-            }
+    /// The PROXY protocol's header has been read, and tells the client's address or none.
+    fn leave_proxy(&mut self, address: Option<String>) {
+        self.stage = Stage::after_proxy(&self.endpoint);
+        if let Some(address) = address {
+            self.client = address.parse().ok();
+            self.context.set_client(address);
         }
-        Ok(true)
     }
 
     /// Does what has come of the session's work. An error is told to the peer, as far as its

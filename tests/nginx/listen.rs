@@ -110,6 +110,28 @@ fn client_is_whom_the_proxy_protocol_names() {
 }
 
 #[test]
+fn a_proxy_protocol_header_may_come_in_pieces() {
+    let nginx = Nginx::start_conf(&listening("listen @rtmp@ proxy_protocol;", LIVE));
+    let text = b"PROXY TCP4 203.0.113.7 10.0.0.1 4660 1935\r\n".to_vec();
+    let binary =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x12\x34\x07\x8f".to_vec();
+    for (name, header) in [("text", text), ("binary", binary)] {
+        let mut stream = dial(nginx.rtmp_port());
+        stream.set_nodelay(true).unwrap();
+        for byte in &header {
+            stream.write_all(&[*byte]).unwrap();
+            // Long enough for a worker to read some of them alone; it is right if it does not.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut peer = Peer::over(stream);
+        peer.enter("live");
+        peer.ask_publish(name);
+        peer.wait_for("NetStream.Publish.Start");
+        nginx.wait_log(&["publishing", "client: 203.0.113.7,", &format!("\"{name}\"")]);
+    }
+}
+
+#[test]
 fn without_a_proper_proxy_protocol_header_there_is_no_session() {
     let conf = listening("listen @rtmp@ proxy_protocol;", &format!("timeout 1s; {LIVE}"));
     let nginx = Nginx::start_conf(&conf);
