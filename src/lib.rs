@@ -44,6 +44,7 @@ pub mod relay;
 pub mod rtmp;
 pub mod time;
 pub mod virtual_host;
+pub mod vod;
 
 #[cfg(feature = "nginx")]
 #[allow(unsafe_code)]

@@ -35,6 +35,7 @@ mod thread_pool;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "nginx/no_tls.rs")]
 mod tls;
 mod upstream;
+mod vod;
 mod worker;
 
 use std::any::Any;

@@ -17,6 +17,7 @@ mod listen;
 mod live;
 mod notify;
 mod parse;
+mod play;
 mod relay;
 mod secret;
 mod server_name;
@@ -40,6 +41,7 @@ use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
 use self::notify::{ClientContexts, NotifySettings};
+use self::play::PlaySettings;
 use self::relay::{RelayConfig, RelaySettings};
 use self::secret::SecretSettings;
 use self::server_name::ServerName;
@@ -56,6 +58,7 @@ use crate::rtmp::session::SessionConfig;
 pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::POOL_SIZE;
+pub(super) use self::play::PlayConfig;
 
 /// Every directive inside `rtmp {}`, a table a feature.
 static DIRECTIVES: &[&[Directive]] = &[
@@ -67,6 +70,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     notify::DIRECTIVES,
     limit::DIRECTIVES,
     live::DIRECTIVES,
+    play::DIRECTIVES,
     hls::DIRECTIVES,
     relay::DIRECTIVES,
     later::DIRECTIVES,
@@ -128,6 +132,7 @@ struct Settings {
     secret: SecretSettings,
     notify: NotifySettings,
     live: LiveSettings,
+    play: PlaySettings,
     hls: HlsSettings,
     relay: RelaySettings,
     tls: TlsSettings,
@@ -141,6 +146,7 @@ impl Settings {
         self.secret.inherit(&parent.secret);
         self.notify.inherit(&parent.notify);
         self.live.inherit(&parent.live);
+        self.play.inherit(&parent.play);
         self.hls.inherit(&parent.hls);
         self.relay.inherit(&parent.relay);
         self.tls.inherit(&parent.tls);
@@ -238,6 +244,8 @@ pub(super) struct Application {
     /// Whether a stream may have players and no publisher.
     pub(super) idle_streams: bool,
     pub(super) stream: Arc<StreamConfig>,
+    /// Where files are that can be played.
+    pub(super) play: Option<Arc<PlayConfig>>,
     pub(super) hls: Option<Arc<HlsConfig>>,
     pub(super) relays: RelayConfig,
 }
@@ -330,7 +338,8 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
         let names = mem::take(&mut block.names);
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
-    if !directories.is_empty() {
+    let mut applications = servers.iter().flat_map(|(_, it)| &it.server.applications);
+    if !directories.is_empty() || applications.any(|it| it.play.is_some()) {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
@@ -393,6 +402,7 @@ fn resolve_application(
         live: settings.live.is_on(),
         idle_streams: settings.live.idle_streams(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
+        play: settings.play.config(),
         hls: settings.hls.config().map(Arc::new),
         relays: settings.relay.config(conf)?,
     })

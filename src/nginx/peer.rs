@@ -2,6 +2,7 @@
 
 mod asking;
 mod ending;
+mod recorded;
 mod sending;
 mod streaming;
 mod telling;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use nginx_sys::ngx_random;
 
 use self::asking::Asked;
+use self::recorded::{Fed, FilePlayer, Opening};
 use self::telling::Told;
 use super::conf::{Application, Endpoint, Server};
 use super::connection::{Broken, Connection, Handshake, Received};
@@ -55,6 +57,8 @@ pub(super) struct Peer {
     asked: Option<Asked>,
     /// What callbacks are told of.
     told: Option<Told>,
+    /// How much the client says it buffers.
+    buffer: Option<Duration>,
     /// Whether another worker is fed, and not a client.
     feeds: bool,
     /// Whether to close once everything is sent.
@@ -64,8 +68,17 @@ pub(super) struct Peer {
 /// What the session does with a stream.
 enum Role {
     Idle,
-    Publisher { stream: StreamId, idle: IdleWatch },
-    Player { stream: StreamId },
+    Publisher {
+        stream: StreamId,
+        idle: IdleWatch,
+    },
+    Player {
+        stream: StreamId,
+    },
+    /// It is to play a file, if there is one.
+    Opening(Box<Opening>),
+    /// It plays a file.
+    File(Box<FilePlayer>),
 }
 
 impl Role {
@@ -73,7 +86,8 @@ impl Role {
     fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Publisher { idle, .. } => idle.deadline(),
-            Self::Idle | Self::Player { .. } => None,
+            Self::File(player) => player.deadline(),
+            Self::Idle | Self::Player { .. } | Self::Opening(_) => None,
         }
     }
 }
@@ -195,6 +209,7 @@ impl Peer {
             role: Role::Idle,
             asked: None,
             told: None,
+            buffer: None,
             feeds: false,
             closing: false,
         }
@@ -274,7 +289,10 @@ impl Peer {
     }
 
     pub(super) fn on_writable(&mut self, shared: &mut Shared) -> Result<(), End> {
-        self.flush(shared)
+        match self.role {
+            Role::File(_) => self.drain(shared),
+            _ => self.flush(shared),
+        }
     }
 
     pub(super) fn on_timeout(&mut self, shared: &mut Shared) -> Result<(), End> {
@@ -373,10 +391,18 @@ impl Peer {
                 Output::Event(event) => self.handle(event, shared)?,
                 Output::Close => self.closing = true,
                 Output::Timeout(at) => {
+                    let fed = self.feed_file()?;
+                    if fed == Fed::Answer {
+                        continue;
+                    }
                     let deadlines = at.into_iter().chain(self.role.deadline());
                     let at = deadlines.min().unwrap_or_else(|| event::now() + LONGEST_TIMER);
                     self.connection.set_read_timer(at);
-                    return self.flush(shared);
+                    self.flush(shared)?;
+                    // Then there may be room for more of a file.
+                    if fed == Fed::Nothing || self.outbox.len() > 0 {
+                        return Ok(());
+                    }
                 }
             }
         }

@@ -42,7 +42,7 @@ pub(super) fn send(
             Batch::Sent { any } => progress |= any,
         }
     }
-    if outbox.len() > MAX_UNREAD {
+    if outbox.answers() > MAX_UNREAD {
         return Ok(Progress::Unread);
     }
     if progress || !connection.has_write_timer() {

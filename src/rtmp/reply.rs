@@ -1,5 +1,7 @@
 //! Commands from a server to a client: `_result`, `_error`, `onStatus` (RTMP 1.0, 7.2).
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use super::session::STREAM_ID;
@@ -60,6 +62,20 @@ pub fn play_status(code: &str, description: &str) -> Message {
 pub(super) fn sample_access() -> Bytes {
     let mut payload = BytesMut::new();
     for value in ["|RtmpSampleAccess".into(), Value::Boolean(true), Value::Boolean(true)] {
+        value.encode(&mut payload);
+    }
+    payload.freeze()
+}
+
+/// The data message that tells a player that its recording has come to an end.
+pub(super) fn play_complete(duration: Option<Duration>) -> Bytes {
+    let code = "NetStream.Play.Complete";
+    let mut information = information(Level::Status, code, "Playing is complete.");
+    if let Some(duration) = duration {
+        information.push(("duration".into(), duration.as_secs_f64().into()));
+    }
+    let mut payload = BytesMut::new();
+    for value in ["onPlayStatus".into(), Value::Object(information)] {
         value.encode(&mut payload);
     }
     payload.freeze()

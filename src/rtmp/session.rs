@@ -4,6 +4,7 @@ mod config;
 mod ending;
 mod event;
 mod keepalive;
+mod recorded;
 mod request;
 
 use std::collections::VecDeque;

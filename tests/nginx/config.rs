@@ -15,7 +15,7 @@ const SERVER: u8 = 2;
 const APPLICATION: u8 = 4;
 const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
 
-/// Every directive with one value: its name, a valid value and where it may stand.
+/// Every directive with a value: its name, a valid value and where it may stand.
 const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("so_keepalive", "on", MAIN | SERVER),
     ("timeout", "5s", MAIN | SERVER),
@@ -86,6 +86,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("sync", "300ms", MAIN | SERVER | APPLICATION),
     ("send_window", "100", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
+    ("play", "films /var/films", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),
     ("hls_fragment", "2s", MAIN | SERVER | APPLICATION),
@@ -125,10 +126,11 @@ const UNUSED: &[&str] = &[
 ];
 
 /// Directives that take any number of values.
-const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver"];
+const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver", "play"];
 
 /// Directives that add to each other.
-const REPEATABLE: &[&str] = &["allow", "deny", "push", "pull", "hls_variant", "notify_header"];
+const REPEATABLE: &[&str] =
+    &["allow", "deny", "push", "pull", "hls_variant", "notify_header", "play"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {

@@ -29,5 +29,6 @@ mod storage;
 mod takeover;
 mod tls;
 mod vhosts;
+mod vod;
 mod wire;
 mod workers;

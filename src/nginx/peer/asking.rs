@@ -137,7 +137,11 @@ impl Peer {
     }
 
     /// Settles what was done, and reads on.
-    fn go_on(&mut self, done: Result<(), rtmp::Error>, shared: &mut Shared) -> Result<(), End> {
+    pub(super) fn go_on(
+        &mut self,
+        done: Result<(), rtmp::Error>,
+        shared: &mut Shared,
+    ) -> Result<(), End> {
         self.settle(done, shared)?;
         if self.connection.is_readable() {
             return self.on_readable(shared);

@@ -18,6 +18,7 @@ use crate::notify::Updated;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{Event, PlayRefusal, PublishRefusal};
 use crate::rtmp::{self, Message};
+use crate::vod::Playback;
 
 impl Peer {
     pub(super) fn handle(&mut self, event: Event, shared: &mut Shared) -> Result<(), rtmp::Error> {
@@ -27,15 +28,22 @@ impl Peer {
             Event::Play(play) => self.play(play, shared)?,
             Event::Media(message) => self.take_media(message, shared),
             Event::StreamClosed => self.leave(shared),
-            Event::Pause { paused, .. } => self.adjust(shared, |player| player.set_paused(paused)),
-            Event::ReceiveAudio(wanted) => {
-                self.adjust(shared, |player| player.receive_audio(wanted));
+            Event::Pause { paused, .. } => {
+                let now = event::now();
+                self.adjust(shared, |it| it.set_paused(paused), |it| it.pause(now, paused));
             }
-            Event::ReceiveVideo(wanted) => {
-                self.adjust(shared, |player| player.receive_video(wanted));
-            }
-            // A live stream has no other position, and its server no buffer to size.
-            Event::Seek(_) | Event::SetBufferLength(_) => {}
+            Event::ReceiveAudio(wanted) => self.adjust(
+                shared,
+                |player| player.receive_audio(wanted),
+                |playback| playback.receive_audio(wanted),
+            ),
+            Event::ReceiveVideo(wanted) => self.adjust(
+                shared,
+                |player| player.receive_video(wanted),
+                |playback| playback.receive_video(wanted),
+            ),
+            Event::Seek(position) => self.seek(position),
+            Event::SetBufferLength(buffer) => self.set_buffer(buffer),
         }
         Ok(())
     }
@@ -133,6 +141,19 @@ impl Peer {
     ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
+        let key = StreamKey { application: application.id, name: play.name.clone() };
+        if application.live && shared.is_published(&key) {
+            return self.play_live(play, shared);
+        }
+        match self.look_for_file(play) {
+            Ok(()) => Ok(()),
+            Err(play) => self.play_live(play, shared),
+        }
+    }
+
+    /// Plays a live stream, or waits for it, if the application lets it.
+    pub(super) fn play_live(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
+        let Some(application) = &self.application else { return Ok(()) };
         if !application.live {
             self.connection.log(Level::Info, format_args!("refused: live is off"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
@@ -187,12 +208,23 @@ impl Peer {
         }
     }
 
-    fn adjust(&self, shared: &mut Shared, change: impl FnOnce(&mut Player)) {
-        if let Role::Player { stream } = &self.role
-            && let Some(channel) = shared.streams.channel_mut(*stream)
-            && let Some(player) = channel.players.get_mut(&self.id)
-        {
-            change(player);
+    /// Changes what is played, be it live or a file.
+    fn adjust(
+        &mut self,
+        shared: &mut Shared,
+        live: impl FnOnce(&mut Player),
+        recorded: impl FnOnce(&mut Playback),
+    ) {
+        match &mut self.role {
+            Role::Player { stream } => {
+                if let Some(channel) = shared.streams.channel_mut(*stream)
+                    && let Some(player) = channel.players.get_mut(&self.id)
+                {
+                    live(player);
+                }
+            }
+            Role::File(player) => recorded(player.playback()),
+            Role::Idle | Role::Publisher { .. } | Role::Opening(_) => {}
         }
     }
 
@@ -202,6 +234,7 @@ impl Peer {
         self.tell_done(shared);
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
+            Role::Opening(_) | Role::File(_) => {}
             Role::Publisher { stream, .. } => shared.unpublish(self.id, stream),
             Role::Player { stream } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)

@@ -76,7 +76,8 @@ impl Peer {
             Role::Publisher { stream, .. } | Role::Player { stream } => {
                 shared.streams.channel(stream).map_or(0, |channel| channel.stream.timestamp())
             }
-            Role::Idle => 0,
+            Role::File(ref player) => player.timestamp(),
+            Role::Idle | Role::Opening(_) => 0,
         };
         let Some(told) = &self.told else { return Ok(()) };
         let time = event::now().saturating_since(told.since).as_secs();

@@ -155,3 +155,36 @@ fn calls_of_players_are_answered() {
         ]
     );
 }
+
+#[test]
+fn a_player_of_a_recording_is_told_so_and_when_it_ends() {
+    let recorded = Control::User(UserControl::StreamIsRecorded(1));
+    let begin = Control::User(UserControl::StreamBegin(1));
+    let eof = Control::User(UserControl::StreamEof(1));
+    let mut peer = Peer::connected();
+    peer.accept = false;
+    peer.call("play", 0.0, &[Value::Null, "mp4:film".into()]).unwrap();
+    peer.session.accept_play_of_recording(peer.now).unwrap();
+    peer.drain().unwrap();
+    assert_eq!(peer.controls(), [recorded, begin]);
+    assert_eq!(peer.last_code(), "NetStream.Play.Start");
+    peer.received.clear();
+    peer.session.complete_play(Some(Duration::from_millis(2500)));
+    peer.drain().unwrap();
+    let status = Value::decode_all(&peer.received[0].payload).unwrap();
+    assert_eq!(status[0].as_str(), Some("onPlayStatus"));
+    assert_eq!(status[1].get("code"), Some(&"NetStream.Play.Complete".into()));
+    assert_eq!(status[1].get("duration"), Some(&2.5.into()));
+    assert_eq!(peer.controls(), [eof]);
+    assert_eq!(peer.last_code(), "NetStream.Play.Stop");
+    peer.received.clear();
+    peer.call("seek", 0.0, &[Value::Null, 1000.0.into()]).unwrap();
+    assert_eq!(peer.last_code(), "NetStream.Seek.Notify");
+    peer.session.tell_seek_done();
+    peer.drain().unwrap();
+    assert_eq!(peer.controls(), [recorded, begin]);
+    peer.session.fail_play();
+    peer.drain().unwrap();
+    let codes: Vec<_> = peer.replies().into_iter().map(|(_, _, code)| code).collect();
+    assert_eq!(codes[1..], ["NetStream.Play.Failed", "NetStream.Play.Stop"]);
+}
