@@ -1,22 +1,27 @@
-//! The FLV tag as RTMP messages carry it: headers of audio and video tags, in the legacy form
-//! (Adobe FLV 10.1, E.4.2 and E.4.3) and the Enhanced RTMP one (versions 1 and 2).
+//! FLV: the tag as RTMP messages carry it, and files.
+//!
+//! Headers of audio and video tags are known in the legacy form (Adobe FLV 10.1, E.4.2 and E.4.3)
+//! and the Enhanced RTMP one (versions 1 and 2).
 //!
 //! The payload of an RTMP audio or video message is the body of an FLV tag. [`VideoTag`] and
 //! [`AudioTag`] are that body taken apart; [`video_kind`] and [`audio_kind`] tell only what a
 //! server needs to know in order to pass it on.
 //!
-//! [`FlvReader`] reads files of such tags.
+//! [`FlvReader`] reads files of such tags, and [`FlvWriter`] writes them.
 
 mod audio;
+mod keyframe_index;
 mod keyframes;
 mod reader;
 mod video;
+mod writer;
 
 use bytes::{Buf, TryGetError};
 
 pub use audio::{AudioCodec, AudioKind, AudioPacket, AudioTag, audio_kind};
 pub use reader::{FlvReader, ReadError};
 pub use video::{FrameType, VideoCodec, VideoKind, VideoPacket, VideoTag, video_kind};
+pub use writer::{Contents, FlvWriter, Patch, TagType};
 
 /// Why a tag cannot be taken apart. Always the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
