@@ -15,7 +15,7 @@
 //!    (`nginx::cluster`).
 //! 4. For packagers, [`media`] turns the message into an access unit, and [`package`] turns access
 //!    units into segments and playlists: file operations, executed in order by the storage layer
-//!    of `nginx`.
+//!    of `nginx`. [`record`] makes file operations of the messages themselves.
 //!
 //! # The layering
 //!
@@ -29,6 +29,7 @@ pub mod amf0;
 pub mod client;
 pub mod codec;
 pub mod exec;
+pub mod file_op;
 pub mod file_view;
 pub mod flv;
 pub mod fmp4;
@@ -40,6 +41,7 @@ pub mod mpegts;
 pub mod notify;
 pub mod package;
 pub mod proxy_protocol;
+pub mod record;
 pub mod relay;
 pub mod rtmp;
 pub mod time;

@@ -33,6 +33,7 @@ mod tests;
 pub use frame_log::{EntryPoint, Frame, FrameKind, FrameLog, GopLimits, LagLimits, LogLimits};
 pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
+pub(crate) use metadata::{Metadata, is_metadata};
 pub use player::Player;
 pub use registry::{ApplicationId, Channel, Published, Registry, SessionId, StreamId, StreamKey};
 pub use send_window::{Gathering, Pace, SMALL_AUDIENCE, SendWindow, Turn};

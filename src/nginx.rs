@@ -25,6 +25,7 @@ mod packager;
 mod peer;
 mod proxy_protocol;
 mod pull;
+mod recorder;
 mod regex;
 mod relays;
 mod schedule;

@@ -22,7 +22,7 @@ pub enum Meta {
 
 /// The metadata of one publication.
 #[derive(Debug)]
-pub(super) struct Metadata {
+pub(crate) struct Metadata {
     meta: Meta,
     /// The publisher's properties; undefined until there are any.
     published: Value,
@@ -36,7 +36,7 @@ pub(super) struct Metadata {
 type Properties = Vec<(&'static str, Value)>;
 
 impl Metadata {
-    pub(super) fn new(meta: Meta) -> Self {
+    pub(crate) fn new(meta: Meta) -> Self {
         Self {
             meta,
             published: Value::Undefined,
@@ -61,7 +61,7 @@ impl Metadata {
     }
 
     /// Takes the publisher's `onMetaData`. Returns what players get, if that changed.
-    pub(super) fn publish(&mut self, payload: &Bytes) -> Option<Bytes> {
+    pub(crate) fn publish(&mut self, payload: &Bytes) -> Option<Bytes> {
         // Metadata that cannot be decoded is as good as none, and no reason to end a stream.
         let mut values = Value::decode_all(payload).unwrap_or_default();
         self.published = values.pop().unwrap_or(Value::Undefined);
@@ -73,7 +73,7 @@ impl Metadata {
     }
 
     /// Takes a sequence header. Returns what players get, if that changed.
-    pub(super) fn set_header(&mut self, message: &Message) -> Option<Bytes> {
+    pub(crate) fn set_header(&mut self, message: &Message) -> Option<Bytes> {
         match message.kind {
             MessageType::Audio => self.audio = audio_properties(&message.payload),
             _ => self.video = video_properties(&message.payload),
@@ -85,13 +85,15 @@ impl Metadata {
     }
 
     fn rebuild(&mut self) -> Option<Bytes> {
-        let properties = PROPERTIES
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), self.property(name)?)))
-            .collect();
         let mut payload = BytesMut::from(ON_META_DATA);
-        Value::EcmaArray(properties).encode(&mut payload);
+        Value::EcmaArray(self.properties()).encode(&mut payload);
         self.replace(payload.freeze())
+    }
+
+    /// What players know of metadata, as far as it is known.
+    pub(crate) fn properties(&self) -> Vec<(String, Value)> {
+        let properties = PROPERTIES.into_iter();
+        properties.filter_map(|name| Some((name.to_owned(), self.property(name)?))).collect()
     }
 
     fn property(&self, name: &str) -> Option<Value> {
@@ -131,7 +133,7 @@ impl Metadata {
 }
 
 /// Whether the payload of an AMF0 data message is metadata.
-pub(super) fn is_metadata(payload: &[u8]) -> bool {
+pub(crate) fn is_metadata(payload: &[u8]) -> bool {
     payload.starts_with(ON_META_DATA)
 }
 

@@ -18,6 +18,7 @@ mod live;
 mod notify;
 mod parse;
 mod play;
+mod record;
 mod relay;
 mod secret;
 mod server_name;
@@ -42,6 +43,7 @@ use self::listen::Listen;
 use self::live::LiveSettings;
 use self::notify::{ClientContexts, NotifySettings};
 use self::play::PlaySettings;
+use self::record::RecordSettings;
 use self::relay::{RelayConfig, RelaySettings};
 use self::secret::SecretSettings;
 use self::server_name::ServerName;
@@ -59,6 +61,7 @@ pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::POOL_SIZE;
 pub(super) use self::play::PlayConfig;
+pub(super) use self::record::Recorder;
 
 /// Every directive inside `rtmp {}`, a table a feature.
 static DIRECTIVES: &[&[Directive]] = &[
@@ -74,6 +77,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     hls::DIRECTIVES,
     relay::DIRECTIVES,
     later::DIRECTIVES,
+    record::DIRECTIVES,
     tls::DIRECTIVES,
 ];
 
@@ -109,10 +113,10 @@ const fn commands() -> [ngx_command_t; COUNT + 1] {
     commands
 }
 
-/// What an `rtmp {}`, `server {}` or `application {}` block says.
+/// What an `rtmp {}`, `server {}`, `application {}` or `recorder {}` block says.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    /// The application's name; empty for the other blocks.
+    /// The application's or the recorder's name; empty for the other blocks.
     name: String,
     /// The addresses of a server.
     listens: Vec<Listen>,
@@ -120,7 +124,7 @@ pub(super) struct Block {
     names: Vec<ServerName>,
     settings: Settings,
     max_connections: Option<MaxConnections>,
-    /// The servers of `rtmp {}`, the applications of a server.
+    /// The servers of `rtmp {}`, the applications of a server, the recorders of an application.
     children: Vec<Self>,
 }
 
@@ -135,6 +139,7 @@ struct Settings {
     play: PlaySettings,
     hls: HlsSettings,
     relay: RelaySettings,
+    record: RecordSettings,
     tls: TlsSettings,
 }
 
@@ -149,6 +154,7 @@ impl Settings {
         self.play.inherit(&parent.play);
         self.hls.inherit(&parent.hls);
         self.relay.inherit(&parent.relay);
+        self.record.inherit(&parent.record);
         self.tls.inherit(&parent.tls);
     }
 }
@@ -248,6 +254,14 @@ pub(super) struct Application {
     pub(super) play: Option<Arc<PlayConfig>>,
     pub(super) hls: Option<Arc<HlsConfig>>,
     pub(super) relays: RelayConfig,
+    pub(super) recorders: Vec<Arc<Recorder>>,
+}
+
+impl Application {
+    /// Whether publishers are told of their recordings.
+    pub(super) fn tells_records(&self) -> bool {
+        self.recorders.iter().any(|recorder| recorder.notify)
+    }
 }
 
 /// The directives that nginx knows outside all blocks.
@@ -328,6 +342,10 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
         for application in &mut block.children {
             application.settings.inherit(&block.settings);
             application.settings.hls.register(&mut directories);
+            for recorder in &mut application.children {
+                recorder.settings.inherit(&application.settings);
+            }
+            record::check(conf, application);
         }
         let tls = match block.listens.iter().find(|listen| listen.is_tls()) {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
@@ -339,7 +357,8 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
     let mut applications = servers.iter().flat_map(|(_, it)| &it.server.applications);
-    if !directories.is_empty() || applications.any(|it| it.play.is_some()) {
+    let uses_files = |it: &Arc<Application>| it.play.is_some() || !it.recorders.is_empty();
+    if !directories.is_empty() || applications.any(uses_files) {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
@@ -405,5 +424,6 @@ fn resolve_application(
         play: settings.play.config(),
         hls: settings.hls.config().map(Arc::new),
         relays: settings.relay.config(conf)?,
+        recorders: record::recorders(block),
     })
 }

@@ -2,6 +2,7 @@
 
 use super::conf::Application;
 use super::packager::Packager;
+use super::recorder::{RecordNotice, Recorders};
 use super::storage::Storage;
 use crate::client::Publication;
 use crate::media;
@@ -12,6 +13,7 @@ use crate::rtmp::Message;
 /// takes over from another one gets its outputs too.
 pub(super) struct Outputs {
     packager: Option<Packager>,
+    recorders: Recorders,
 }
 
 impl Outputs {
@@ -28,7 +30,8 @@ impl Outputs {
             Ok(packager) => (packager, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        (Self { packager }, started)
+        let recorders = Recorders::start(publication, application, storage);
+        (Self { packager, recorders }, started)
     }
 
     /// Takes a message of the publisher.
@@ -41,6 +44,7 @@ impl Outputs {
         message: &Message,
         storage: &mut Storage,
     ) -> Result<(), media::Error> {
+        self.recorders.push(message, storage);
         match &mut self.packager {
             Some(packager) => packager.push(message, storage),
             None => Ok(()),
@@ -62,11 +66,17 @@ impl Outputs {
         self.packager.as_ref().and_then(Packager::rendition)
     }
 
-    /// The publish has ended.
-    pub(super) fn finish(self, storage: &mut Storage) {
+    /// What records the stream.
+    pub(super) fn recorders(&mut self) -> &mut Recorders {
+        &mut self.recorders
+    }
+
+    /// The publish has ended. Gives what the publisher is to be told.
+    pub(super) fn finish(self, storage: &mut Storage) -> Vec<RecordNotice> {
         if let Some(packager) = self.packager {
             packager.finish(storage);
         }
+        self.recorders.finish(storage)
     }
 
     /// The publish has moved to another worker, which has outputs of its own.
@@ -74,5 +84,6 @@ impl Outputs {
         if let Some(packager) = self.packager {
             packager.hand_over(storage);
         }
+        self.recorders.finish(storage);
     }
 }

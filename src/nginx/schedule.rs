@@ -11,7 +11,7 @@ use super::relays::RelayId;
 use super::upstream::Upstream;
 use super::worker::{self, Worker};
 use super::{event, guard};
-use crate::live::SessionId;
+use crate::live::{SessionId, StreamId};
 use crate::time::Instant;
 
 /// What can be due.
@@ -27,6 +27,8 @@ pub(super) enum Due {
     Call(CallId),
     /// The next time that callbacks are told that a session goes on.
     Update(SessionId),
+    /// What the recorders of a stream have waited with for long enough.
+    Recorders(StreamId),
 }
 
 /// Each of these is due at one instant. They do not hold up a graceful exit.
@@ -112,6 +114,7 @@ impl Worker {
             Due::Leave(session) => self.run_upstream(session, Upstream::close),
             Due::Call(id) => self.on_call_due(id),
             Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
+            Due::Recorders(stream) => self.shared().flush_recorders(stream),
         }
     }
 }

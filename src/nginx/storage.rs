@@ -4,20 +4,23 @@
 //! of them in flight on nginx's thread pool, so a slow or stalled mount costs that output and
 //! nothing else. The queue is bounded; what an output loses by an error or past the bound, its
 //! owner learns from [`Storage::take_failure`]. Where nginx has no threads, jobs run inline.
+//! Recordings that are complete wait in [`Storage::take_recorded`].
 
 mod writer;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::path::PathBuf;
+use std::{fmt, iter, mem};
 
 use slab::Slab;
 
 use self::writer::{WriteError, Writer};
 use super::log::{self, Level};
+use super::recorder::Recorded;
 use super::thread_pool::{self, InFlight};
 use super::worker::Worker;
-use crate::package::FileOp;
+use crate::file_op::FileOp;
+use crate::live::StreamKey;
 
 /// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
 const MAX_QUEUED: usize = 16 << 20;
@@ -28,6 +31,7 @@ pub(super) struct Storage {
     outputs: Slab<Output>,
     /// Whether there are no threads any more; then all waits for [`Storage::drain`].
     threads_ended: bool,
+    recorded: Vec<Recorded>,
 }
 
 /// Names an output until it is closed.
@@ -41,9 +45,21 @@ struct Output {
     queued: usize,
     state: State,
     failure: Option<Failure>,
-    /// Whether the last thing that happened was a failure: then the next one is no news.
-    failing: bool,
+    /// The failures since all was well: after the first one they are no news.
+    failures: u64,
     closed: bool,
+    /// What a later output that has the same files may go on with.
+    key: Option<OutputKey>,
+    /// What is recorded by each [`FileOp::Close`] that is queued or in flight.
+    recordings: VecDeque<Recorded>,
+}
+
+/// What tells the files of one recorder from those of all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OutputKey {
+    pub(super) stream: StreamKey,
+    /// The recorder's id.
+    pub(super) recorder: String,
 }
 
 enum State {
@@ -82,13 +98,42 @@ impl thread_pool::Job for Job {
     }
 
     fn finish(self, worker: &mut Worker) {
-        worker.storage().finish(self);
+        let shared = worker.shared();
+        shared.storage.finish(self);
+        shared.announce_recorded();
     }
 }
 
 impl Storage {
     pub(super) fn open(&mut self) -> OutputId {
         OutputId(self.outputs.insert(Output::default()))
+    }
+
+    /// An output whose operations come after those of an earlier one of that key, which has been
+    /// closed and may not be through yet.
+    pub(super) fn open_after(&mut self, key: OutputKey) -> OutputId {
+        let mut outputs = self.outputs.iter_mut();
+        match outputs.find(|(_, output)| output.closed && output.key.as_ref() == Some(&key)) {
+            Some((index, output)) => {
+                output.closed = false;
+                output.failure = None;
+                OutputId(index)
+            }
+            None => OutputId(self.outputs.insert(Output { key: Some(key), ..Output::default() })),
+        }
+    }
+
+    /// Queues the end of a recording. It is in [`take_recorded`](Self::take_recorded) when the file
+    /// is closed, unless there is nothing in it.
+    pub(super) fn push_close(&mut self, id: OutputId, recorded: Recorded) {
+        let op = FileOp::Close { path: recorded.path.clone() };
+        self.outputs[id.0].recordings.push_back(recorded);
+        self.push(id, op);
+    }
+
+    /// The recordings that were completed since the last call.
+    pub(super) fn take_recorded(&mut self) -> Vec<Recorded> {
+        mem::take(&mut self.recorded)
     }
 
     /// Queues an operation of the output.
@@ -116,7 +161,7 @@ impl Storage {
     /// Takes back a job that has been executed, and starts the next.
     fn finish(&mut self, job: Job) {
         let id = job.output;
-        self.outputs[id.0].finish(job);
+        self.recorded.extend(self.outputs[id.0].finish(job));
         self.start(id);
     }
 
@@ -135,12 +180,15 @@ impl Storage {
         for (index, mut output) in mem::take(&mut self.outputs) {
             match mem::take(&mut output.state) {
                 State::Idle(writer) => output.state = State::Idle(writer),
-                // SAFETY: see `end_threads`.
-                State::InFlight(in_flight) => output.finish(unsafe { in_flight.into_job() }),
+                State::InFlight(in_flight) => {
+                    // SAFETY: see `end_threads`.
+                    let job = unsafe { in_flight.into_job() };
+                    self.recorded.extend(output.finish(job));
+                }
             }
             while let Some(mut job) = output.next_job(OutputId(index)) {
                 thread_pool::Job::execute(&mut job);
-                output.finish(job);
+                self.recorded.extend(output.finish(job));
             }
         }
     }
@@ -170,39 +218,66 @@ impl Output {
         Some(Job { output, writer: mem::take(writer), ops, outcome: Ok(()) })
     }
 
-    fn finish(&mut self, job: Job) {
+    /// Takes back a job, and gives the recordings that it has completed.
+    fn finish(&mut self, mut job: Job) -> Vec<Recorded> {
         self.queued -= job.ops.iter().map(weight).sum::<usize>();
-        self.state = State::Idle(job.writer);
+        let closed = job.writer.take_closed().into_iter();
+        let recordings = closed.zip(iter::from_fn(|| self.recordings.pop_front()));
+        let recorded = recordings.filter_map(|(is_kept, it)| is_kept.then_some(it)).collect();
         match job.outcome {
-            // A full disk still takes empty files, so only a whole one shows that all is well.
-            Ok(()) => self.failing &= !job.ops.iter().any(|op| matches!(op, FileOp::Rename { .. })),
+            Ok(()) => self.recover(&job),
             Err(error) => {
                 self.report(format_args!("{error}"));
                 self.lose(job.ops.into_iter().skip(error.index));
             }
         }
+        self.state = State::Idle(job.writer);
+        recorded
+    }
+
+    /// Tells that all is well again, if it is: a full disk still takes empty files, and the pieces of
+    /// one that is not in place yet may be few and small.
+    fn recover(&mut self, job: &Job) {
+        let is_well = job.ops.iter().rev().find(|op| match op {
+            FileOp::Rename { .. } => true,
+            FileOp::Write { .. } => job.writer.is_in_place(),
+            _ => false,
+        });
+        if let Some(op) = is_well
+            && let failures @ 1.. = mem::take(&mut self.failures)
+        {
+            let path = op.path().display();
+            log::cycle(
+                Level::Warn,
+                format_args!("writing works again after {failures} failures: \"{path}\""),
+            );
+        }
     }
 
     fn overflow(&mut self) {
         let waiting = self.queued;
-        let last =
-            self.queue.back().map(|op| writer::path(op).display().to_string()).unwrap_or_default();
+        let last = self.queue.back().map(|op| op.path().display().to_string()).unwrap_or_default();
         self.report(format_args!("the disk is too slow: {waiting} bytes wait, up to \"{last}\""));
         self.lose([]);
     }
 
-    /// Notes that `ops` and all that is queued are lost: what follows an operation relies on it.
+    /// Notes that `ops` and all that is queued are lost, as what follows an operation relies on it.
+    /// Files are closed nevertheless.
     fn lose(&mut self, ops: impl IntoIterator<Item = FileOp>) {
         let failure = self.failure.get_or_insert_default();
-        let queued = self.queue.drain(..).inspect(|op| self.queued -= weight(op));
-        failure.lost.extend(ops.into_iter().chain(queued).filter_map(|op| match op {
-            FileOp::Rename { to, .. } => Some(to),
-            _ => None,
-        }));
+        let queued = mem::take(&mut self.queue).into_iter();
+        for op in ops.into_iter().chain(queued.inspect(|op| self.queued -= weight(op))) {
+            match op {
+                FileOp::Close { .. } => self.queue.push_back(op),
+                FileOp::Rename { to, .. } => failure.lost.push(to),
+                _ => {}
+            }
+        }
     }
 
-    fn report(&mut self, text: std::fmt::Arguments<'_>) {
-        if !mem::replace(&mut self.failing, true) {
+    fn report(&mut self, text: fmt::Arguments<'_>) {
+        self.failures += 1;
+        if self.failures == 1 {
             log::cycle(Level::Error, text);
         }
     }
@@ -211,7 +286,7 @@ impl Output {
 /// What an operation costs while it waits, in bytes; paths are not counted.
 fn weight(op: &FileOp) -> usize {
     match op {
-        FileOp::Write { data, .. } => data.len(),
+        FileOp::Write { data, .. } | FileOp::Patch { data, .. } => data.len(),
         _ => 0,
     }
 }

@@ -304,7 +304,8 @@ impl Upstream {
     fn leave(&mut self, shared: &mut Shared) {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => {}
-            Role::Publisher(stream) => shared.unpublish(self.id, stream),
+            // What is told of recordings is told to publishers that ask for it.
+            Role::Publisher(stream) => drop(shared.unpublish(self.id, stream)),
             Role::Player(stream) => {
                 let channel = shared.streams.channel(stream);
                 if let Some(player) = channel.and_then(|it| it.players.get(&self.id)) {

@@ -2,6 +2,7 @@
 
 mod fanning_out;
 mod pulling;
+mod recording;
 mod review;
 
 use std::cell::RefCell;
@@ -22,8 +23,9 @@ use super::outputs::Outputs;
 use super::packager::Packager;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
+use super::recorder::RecordNotice;
 use super::relays::Relays;
-use super::schedule::Schedule;
+use super::schedule::{Due, Schedule};
 use super::server;
 use super::storage::Storage;
 use super::upstream::{self, Upstream};
@@ -246,6 +248,9 @@ impl Shared {
         self.fanout.mark(stream);
         let Some(outputs) = self.outputs.get_mut(&stream) else { return Ok(()) };
         let pushed = outputs.push(&message, &mut self.storage);
+        if let Some(at) = outputs.recorders().schedule() {
+            self.schedule.set(Due::Recorders(stream), at);
+        }
         if outputs.packager().is_some_and(Packager::take_master_due) {
             self.write_master(stream);
         }
@@ -265,21 +270,21 @@ impl Shared {
         }
     }
 
-    /// `session` does not publish the stream any more.
-    pub(super) fn unpublish(&mut self, session: SessionId, stream: StreamId) {
+    /// `session` does not publish the stream any more. Gives what it is to be told of recordings.
+    pub(super) fn unpublish(&mut self, session: SessionId, stream: StreamId) -> Vec<RecordNotice> {
         if let (Some(cluster), Some(channel)) = (&self.cluster, self.streams.channel(stream))
             && channel.publisher == Some(session)
         {
             cluster.release(&channel.key);
         }
-        if self.streams.unpublish(stream, session) {
-            self.fanout.mark(stream);
-            self.review.post(stream);
-            self.stop_pushes(stream);
-            if let Some(outputs) = self.outputs.remove(&stream) {
-                outputs.finish(&mut self.storage);
-            }
+        if !self.streams.unpublish(stream, session) {
+            return Vec::new();
         }
+        self.fanout.mark(stream);
+        self.review.post(stream);
+        self.stop_pushes(stream);
+        let outputs = self.outputs.remove(&stream);
+        outputs.map_or_else(Vec::new, |outputs| outputs.finish(&mut self.storage))
     }
 
     /// A publisher of another worker has taken the place of `session`.
@@ -340,6 +345,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                     worker.finalize_upstream(id, &upstream::End::Exit);
                 }
                 worker.shared.storage.drain();
+                worker.shared.announce_recorded();
                 worker.pulls.clear();
                 worker.shared.dials = Dials::default();
                 worker.shared.cluster = None;

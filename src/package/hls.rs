@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::FileOp;
 use super::layout::Layout;
 use super::master::{Master, Rendition, Variant};
 use super::name::NameError;
 use super::playlist::{Playlist, Segment};
 use super::probe::Probe;
 use super::segmenter::{Place, Segmenter};
+use crate::file_op::FileOp;
 use crate::media::{AccessUnit, MediaEvent, TrackConfig, TrackKind};
 use crate::mpegts::{self, Muxer};
 use crate::time::{Ticks, UnixMillis};

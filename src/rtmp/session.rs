@@ -25,7 +25,7 @@ use crate::time::Instant;
 use keepalive::Keepalive;
 
 pub use config::SessionConfig;
-pub use event::{Event, Output, PlayRefusal, PublishRefusal};
+pub use event::{Event, Output, PlayRefusal, PublishRefusal, RecordStatus};
 
 /// The server's side of one RTMP connection, from the first byte of the handshake.
 ///
@@ -233,6 +233,15 @@ impl Session {
             self.send_status(Level::Error, refusal.code(), refusal.description());
             self.state = State::Closing;
         }
+    }
+
+    /// Tells the publisher of a recording of its stream, by the recorder that is called `recorder`.
+    pub fn tell_record(&mut self, status: RecordStatus, recorder: &str) {
+        let level = match status {
+            RecordStatus::Start | RecordStatus::Stop => Level::Status,
+            RecordStatus::Failed => Level::Error,
+        };
+        self.send_status(level, status.code(), recorder);
     }
 
     /// Accepts the `play` that is waiting for an answer, if one is. From now on the stream's frames

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ngx_rtmp_module::package::FileOp;
+use ngx_rtmp_module::file_op::FileOp;
 use tempfile::TempDir;
 
 /// The files of one output.
@@ -47,6 +47,7 @@ impl Output {
                     self.check_playlist(&to);
                 }
                 FileOp::Remove { path } => fs::remove_file(path).expect("remove"),
+                op => panic!("{op:?} is not of HLS"),
             }
         }
     }

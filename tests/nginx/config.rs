@@ -13,7 +13,9 @@ use crate::support::wait_until;
 const MAIN: u8 = 1;
 const SERVER: u8 = 2;
 const APPLICATION: u8 = 4;
-const LEVELS: [u8; 3] = [MAIN, SERVER, APPLICATION];
+const RECORDER: u8 = 8;
+const LEVELS: [u8; 4] = [MAIN, SERVER, APPLICATION, RECORDER];
+const RECORDING: u8 = MAIN | SERVER | APPLICATION | RECORDER;
 
 /// Every directive with a value: its name, a valid value and where it may stand.
 const DIRECTIVES: &[(&str, &str, u8)] = &[
@@ -102,6 +104,16 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("session_relay", "on", MAIN | SERVER | APPLICATION),
     ("relay_ssl_verify", "off", MAIN | SERVER | APPLICATION),
     ("relay_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),
+    ("record", "all", RECORDING),
+    ("record_path", "rec", RECORDING),
+    ("record_suffix", "-%Y%m%d-%H%M%S.flv", RECORDING),
+    ("record_unique", "on", RECORDING),
+    ("record_lock", "on", RECORDING),
+    ("record_max_size", "100m", RECORDING),
+    ("record_max_frames", "1k", RECORDING),
+    ("record_interval", "15m", RECORDING),
+    ("record_interval_size", "1m", RECORDING),
+    ("record_notify", "on", RECORDING),
 ];
 
 /// Directives without effect, which are warned of wherever they stand.
@@ -126,11 +138,11 @@ const UNUSED: &[&str] = &[
 ];
 
 /// Directives that take any number of values.
-const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver", "play"];
+const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver", "play", "record"];
 
 /// Directives that add to each other.
 const REPEATABLE: &[&str] =
-    &["allow", "deny", "push", "pull", "hls_variant", "notify_header", "play"];
+    &["allow", "deny", "push", "pull", "hls_variant", "notify_header", "play", "record"];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -138,10 +150,11 @@ fn every_directive_may_stand_where_it_belongs() {
         let here = DIRECTIVES.iter().filter(|(_, _, levels)| levels & level != 0);
         here.map(|(name, value, _)| format!("{name} {value};\n")).collect::<String>()
     };
-    let [main, server, application] = LEVELS.map(of);
+    let [main, server, application, recorder] = LEVELS.map(of);
     let verdict = test_conf(&format!(
         "events {{}} rtmp {{ {main} server {{ listen 127.0.0.1; {server}
-         application live {{ {application} }} application other {{}} }} server {{}} }}"
+         application live {{ {application} recorder r {{ {recorder} }} }}
+         application other {{}} }} server {{}} }}"
     ));
     assert!(verdict.accepted, "{}", verdict.text);
     let mut expected = 0;
@@ -181,7 +194,7 @@ fn what_several_workers_need_no_more_is_checked_and_warned_of() {
 fn what_is_not_there_yet_is_refused_and_says_so() {
     for name in ["dash", "dash_path", "hls_keys", "hls_type", "hls_fragment_naming"] {
         let text = format!("\"{name}\" directive is not supported by this version yet");
-        for level in LEVELS {
+        for level in [MAIN, SERVER, APPLICATION] {
             check_refused(&at(level, &format!("{name} on;")), &[&text]);
         }
     }
@@ -233,6 +246,9 @@ fn directives_may_stand_nowhere_else() {
         (MAIN, "server_name a;"),
         (APPLICATION, "server_name a;"),
         (APPLICATION, "server {}"),
+        (SERVER, "recorder r {}"),
+        (RECORDER, "recorder r {}"),
+        (RECORDER, "listen 1935;"),
         (SERVER, "rtmp {}"),
         (SERVER, "worker_processes 1;"),
     ] {
@@ -245,7 +261,7 @@ fn directives_may_stand_nowhere_else() {
 
 #[test]
 fn there_is_one_limit_of_connections() {
-    for level in LEVELS {
+    for level in [MAIN, SERVER, APPLICATION] {
         check_verdict(&test_conf(&at(level, "max_connections 5;")), true, &["syntax is ok"]);
         let twice = "max_connections 5; max_connections 6;";
         check_refused(&at(level, twice), &["\"max_connections\" directive is duplicate"]);
@@ -325,6 +341,13 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("max_message 4096m", "from 1 to 4294967295"),
         ("max_message 4x", "must be a size such as"),
         ("max_message -1", "must be a size such as"),
+        ("record everything", "must be \"off\", or of \"all\""),
+        ("record_suffix %Q.flv", "must be conversions of strftime"),
+        ("record_unique yes", flag),
+        ("record_max_size big", "must be a size such as"),
+        ("record_max_frames -1", "must be a size such as"),
+        ("record_interval off", not_zero),
+        ("record_interval 0s", not_zero),
         ("out_queue 0", "from 1 to 1048576"),
         ("out_queue 2m", "from 1 to 1048576"),
     ] {
@@ -387,6 +410,8 @@ fn wrong_numbers_of_arguments_are_refused() {
         (SERVER, "application {}"),
         (SERVER, "application two names {}"),
         (MAIN, "server name {}"),
+        (APPLICATION, "recorder {}"),
+        (APPLICATION, "recorder two names {}"),
     ] {
         check_refused(&at(level, directive), &["invalid number of arguments"]);
     }
@@ -478,6 +503,19 @@ fn second_application_of_a_name_is_warned_of_and_not_used() {
 }
 
 #[test]
+fn recorders_without_a_path_or_a_name_of_their_own_are_warned_of() {
+    let twice = at(APPLICATION, "recorder a { }\nrecorder a { }");
+    let warning = "recorder \"a\" is defined twice, the first one is used";
+    check_verdict(&test_conf(&twice), true, &["[warn]", warning, "nginx.conf:4"]);
+    for text in ["record all;", "recorder a { record video; }", "record_path a; recorder a { }"] {
+        let verdict = test_conf(&at(APPLICATION, text));
+        let warns = verdict.text.contains("\"record\" has no effect without \"record_path\"");
+        assert_eq!(warns, !text.contains("record_path"), "{}", verdict.text);
+        check_verdict(&verdict, true, &["syntax is ok"]);
+    }
+}
+
+#[test]
 fn included_files_may_hold_parts_of_blocks() {
     let directory = TempDir::new().expect("a directory");
     let file = |name: &str, text: &str| {
@@ -533,6 +571,9 @@ fn at(level: u8, text: &str) -> String {
     match level {
         MAIN => format!("events {{}}\nrtmp {{\n{text}\n}}"),
         SERVER => format!("events {{}} rtmp {{\nserver {{\n{text}\n}} }}"),
+        RECORDER => format!(
+            "events {{}} rtmp {{ server {{ application live {{\nrecorder r {{\n{text}\n}} }} }} }}"
+        ),
         _ => format!("events {{}} rtmp {{ server {{\napplication live {{\n{text}\n}} }} }}"),
     }
 }

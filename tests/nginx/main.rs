@@ -24,6 +24,7 @@ mod live;
 mod notify;
 mod peers;
 mod players;
+mod record;
 mod relay;
 mod storage;
 mod takeover;

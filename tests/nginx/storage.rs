@@ -1,12 +1,13 @@
 //! The files of HLS: their names, their removal, and disks that fail.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::support::files::{files_below, fill, seen_by};
 use crate::support::hls::{Playlist, get, playlist, wait_playlist};
 use crate::support::media::{Clip, assert_unbroken, flv_tags};
 use crate::support::nginx::{Conf, Nginx, can_mount};
@@ -295,43 +296,10 @@ fn check_listed_files(nginx: &Nginx, directory: &str, list: &Playlist) {
     }
 }
 
-/// The file `path` of the prefix, through the eyes of nginx, who may have mounts of its own.
-fn seen_by(nginx: &Nginx, path: &str) -> PathBuf {
-    let root = PathBuf::from(format!("/proc/{}/root", nginx.master()));
-    root.join(nginx.prefix().strip_prefix("/").unwrap()).join(path)
-}
-
-/// Writes to `path` until there is no room.
-fn fill(path: &Path) {
-    let mut file = File::create(path).expect("to create a file");
-    let error = loop {
-        if let Err(error) = file.write_all(&[0; 4096]) {
-            break error;
-        }
-    };
-    assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
-}
-
 fn write_old(path: &Path, time: SystemTime) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, "old").unwrap();
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
-}
-
-/// All files and links below `directory`, relative to it, in order.
-fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut directories = vec![directory.to_owned()];
-    while let Some(next) = directories.pop() {
-        for entry in fs::read_dir(&next).into_iter().flatten().filter_map(Result::ok) {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => directories.push(entry.path()),
-                _ => files.push(entry.path().strip_prefix(directory).unwrap().to_owned()),
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 /// `name` with everything but slashes percent-encoded.

@@ -25,11 +25,14 @@ pub(in crate::nginx) enum Level {
     Main = 0x0200_0000,
     Server = 0x0400_0000,
     Application = 0x0800_0000,
+    Recorder = 0x1000_0000,
 }
 
 pub(super) const MAIN: usize = Level::Main as usize;
 pub(super) const SERVER: usize = Level::Server as usize;
 pub(super) const APPLICATION: usize = Level::Application as usize;
+pub(super) const RECORDER: usize = Level::Recorder as usize;
+/// But in `recorder {}`.
 pub(super) const EVERYWHERE: usize = MAIN | SERVER | APPLICATION;
 
 /// A directive valid inside `rtmp {}`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::conf::Application;
 use super::super::event;
 use super::super::log::Level;
+use super::super::recorder::RecordNotice;
 use super::super::worker::Shared;
 use super::asking::Wish;
 use super::telling::Told;
@@ -206,6 +207,16 @@ impl Peer {
         if let Err(error) = shared.push(self.id, *stream, message) {
             self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
         }
+        if self.application.as_ref().is_some_and(|it| it.tells_records()) {
+            let notices = shared.take_record_notices(*stream);
+            self.tell_records(notices);
+        }
+    }
+
+    fn tell_records(&mut self, notices: Vec<RecordNotice>) {
+        for RecordNotice { status, recorder } in notices {
+            self.session.tell_record(status, &recorder.config.id);
+        }
     }
 
     /// Changes what is played, be it live or a file.
@@ -235,7 +246,10 @@ impl Peer {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
             Role::Opening(_) | Role::File(_) => {}
-            Role::Publisher { stream, .. } => shared.unpublish(self.id, stream),
+            Role::Publisher { stream, .. } => {
+                let notices = shared.unpublish(self.id, stream);
+                self.tell_records(notices);
+            }
             Role::Player { stream } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)
                     && let Some(player) = channel.players.get(&self.id)

@@ -3,10 +3,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::mem;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::package::FileOp;
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use crate::file_op::FileOp;
 
 /// Modes of what is created: readable by all, as nginx's own files and unlike its umask, which is 0.
 const FILE_MODE: u32 = 0o644;
@@ -15,7 +18,21 @@ const DIRECTORY_MODE: u32 = 0o755;
 /// An output's open file, kept open from its creation on while it is written to.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    open: Option<(PathBuf, File)>,
+    open: Option<OpenFile>,
+    /// Whether each file that was closed since the last look had anything in it.
+    closed: Vec<bool>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    /// How long it is.
+    len: u64,
+    /// Whether it has had its final name from the beginning.
+    in_place: bool,
+    /// Whether an operation has failed, so that all that rely on it have to.
+    broken: bool,
 }
 
 /// An operation failed; it and those after it were not executed.
@@ -42,46 +59,114 @@ impl Writer {
     pub(super) fn execute(&mut self, ops: &[FileOp]) -> Result<(), WriteError> {
         ops.iter().enumerate().try_for_each(|(index, op)| {
             self.execute_one(op).map_err(|error| {
-                self.open = None;
-                WriteError { index, action: action(op), path: path(op).to_owned(), error }
+                if let Some(open) = &mut self.open {
+                    open.broken = true;
+                }
+                WriteError { index, action: action(op), path: op.path().to_owned(), error }
             })
         })
     }
 
+    /// For each file that was closed since the last call, whether there was anything in it.
+    pub(super) fn take_closed(&mut self) -> Vec<bool> {
+        mem::take(&mut self.closed)
+    }
+
+    /// Whether what is written is at once where it belongs.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.in_place)
+    }
+
     fn execute_one(&mut self, op: &FileOp) -> io::Result<()> {
         match op {
-            FileOp::Create { path } => {
-                self.open = None;
-                let file = create(path)?;
-                self.open = Some((path.clone(), file));
+            FileOp::Create { path } => self.open(path, false, create),
+            FileOp::Replace { path, lock } => self.open(path, true, |path| replace(path, *lock)),
+            FileOp::Write { path, data } => self.file(path)?.append(data),
+            FileOp::Patch { path, offset, data } => {
+                self.file(path)?.file.write_all_at(data, *offset)
+            }
+            FileOp::Close { path } => {
+                let is_kept = self.close(path).is_some_and(|open| open.is_kept());
+                self.closed.push(is_kept);
                 Ok(())
             }
-            FileOp::Write { path, data } => match &mut self.open {
-                Some((open, file)) if open == path => file.write_all(data),
-                _ => Err(io::Error::from(ErrorKind::NotFound)),
-            },
             FileOp::Rename { from, to } => {
                 self.close(from);
                 fs::rename(from, to)
             }
             FileOp::Remove { path } => {
                 self.close(path);
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                    result => result,
-                }
+                remove(path)
             }
         }
     }
 
-    fn close(&mut self, path: &Path) {
-        self.open.take_if(|(open, _)| open == path);
+    fn open(
+        &mut self,
+        path: &Path,
+        in_place: bool,
+        open: impl FnOnce(&Path) -> io::Result<File>,
+    ) -> io::Result<()> {
+        self.open = None;
+        let file = open(path)?;
+        self.open = Some(OpenFile { path: path.to_owned(), file, len: 0, in_place, broken: false });
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path) -> io::Result<&mut OpenFile> {
+        let open = self.open.as_mut().filter(|open| open.path == path && !open.broken);
+        open.ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+    }
+
+    fn close(&mut self, path: &Path) -> Option<OpenFile> {
+        self.open.take_if(|open| open.path == path)
+    }
+}
+
+impl OpenFile {
+    /// Appends all of it, or none if the disk takes it back: what is written is in whole pieces.
+    fn append(&mut self, data: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(data);
+        match written {
+            Ok(()) => self.len += data.len() as u64,
+            // The first error is the one to tell.
+            Err(_) => drop(self.file.set_len(self.len)),
+        }
+        written
+    }
+
+    /// Removes the file if it is empty; whether it is not.
+    fn is_kept(&self) -> bool {
+        if self.len == 0 {
+            // Nobody misses it, and nobody is harmed if it stays.
+            let _ = fs::remove_file(&self.path);
+        }
+        self.len > 0
     }
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(FILE_MODE);
+    open_below(path, OpenOptions::new().write(true).create(true).truncate(true))
+}
+
+fn replace(path: &Path, lock: bool) -> io::Result<File> {
+    let file = loop {
+        remove(path)?;
+        match open_below(path, OpenOptions::new().write(true).create_new(true)) {
+            // Somebody else was faster: it is theirs that is replaced.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => break opened?,
+        }
+    };
+    if lock {
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    }
+    Ok(file)
+}
+
+/// Opens a file, whose directory is created if it is missing.
+fn open_below(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    options.mode(FILE_MODE);
     match (options.open(path), path.parent()) {
         (Err(error), Some(directory)) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
@@ -91,18 +176,18 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The file that an operation is about.
-pub(super) fn path(op: &FileOp) -> &Path {
-    match op {
-        FileOp::Create { path } | FileOp::Write { path, .. } | FileOp::Remove { path } => path,
-        FileOp::Rename { from, .. } => from,
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
     }
 }
 
 fn action(op: &FileOp) -> &'static str {
     match op {
-        FileOp::Create { .. } => "creating",
-        FileOp::Write { .. } => "writing",
+        FileOp::Create { .. } | FileOp::Replace { .. } => "creating",
+        FileOp::Write { .. } | FileOp::Patch { .. } => "writing",
+        FileOp::Close { .. } => "closing",
         FileOp::Rename { .. } => "renaming",
         FileOp::Remove { .. } => "removing",
     }
@@ -161,5 +246,48 @@ mod tests {
         fs::write(&path, b"old").unwrap();
         Writer::default().execute(&[FileOp::Create { path: path.clone() }]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    fn replace(path: &Path) -> FileOp {
+        FileOp::Replace { path: path.to_owned(), lock: true }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_left_to_who_has_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cam.flv");
+        let (mut old, mut new) = (Writer::default(), Writer::default());
+        old.execute(&[replace(&path), write(&path, b"old")]).unwrap();
+        new.execute(&[replace(&path), write(&path, b"new")]).unwrap();
+        old.execute(&[write(&path, b" and on"), FileOp::Close { path: path.clone() }]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!((old.take_closed(), new.take_closed()), (vec![true], vec![]));
+    }
+
+    #[test]
+    fn patches_change_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cam.flv");
+        let patch =
+            FileOp::Patch { path: path.clone(), offset: 1, data: Bytes::from_static(b"ATC") };
+        let mut writer = Writer::default();
+        writer
+            .execute(&[replace(&path), write(&path, b"patch"), patch, write(&path, b"ed")])
+            .unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"pATChed");
+    }
+
+    #[test]
+    fn nothing_is_written_after_a_failure_and_what_is_empty_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("a.flv"), directory.path().join("b.flv"));
+        let mut writer = Writer::default();
+        writer.execute(&[replace(&path), write(&other, b"elsewhere")]).unwrap_err();
+        writer.execute(&[write(&path, b"late")]).unwrap_err();
+        writer
+            .execute(&[FileOp::Close { path: path.clone() }, FileOp::Close { path: other }])
+            .unwrap();
+        assert_eq!(writer.take_closed(), [false, false]);
+        assert!(!path.exists());
     }
 }

@@ -89,6 +89,7 @@ fn ops(hls: &mut Hls) -> Vec<String> {
             FileOp::Write { path, .. } => format!("write {}", name(path)),
             FileOp::Rename { from, to } => format!("rename {} {}", name(from), name(to)),
             FileOp::Remove { path } => format!("remove {}", name(path)),
+            op => panic!("{op:?} is not of HLS"),
         })
         .collect()
 }

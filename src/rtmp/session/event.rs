@@ -118,6 +118,27 @@ impl PlayRefusal {
     }
 }
 
+/// What a publisher is told of a recording of its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordStatus {
+    /// A file has begun.
+    Start,
+    /// A file is complete.
+    Stop,
+    /// A file could not be written.
+    Failed,
+}
+
+impl RecordStatus {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Start => "NetStream.Record.Start",
+            Self::Stop => "NetStream.Record.Stop",
+            Self::Failed => "NetStream.Record.Failed",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,177 @@
+//! A publisher's stream on its way to recordings: messages to file operations, to the storage layer.
+
+use std::mem;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ::time::UtcOffset;
+use nginx_sys::ngx_timeofday;
+
+use super::conf::{self, Application};
+use super::event;
+use super::log::{self, Level};
+use super::storage::{OutputId, OutputKey, Storage};
+use crate::client::Publication;
+use crate::file_op::FileOp;
+use crate::live::StreamKey;
+use crate::package::NameError;
+use crate::record::{Now, Recorder};
+use crate::rtmp::Message;
+use crate::rtmp::session::RecordStatus;
+use crate::time::Instant;
+
+/// A recording that is complete.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    /// Whose it is: what was published, and by whom.
+    pub(super) publication: Rc<Publication>,
+    /// The recorder.
+    pub(super) recorder: Arc<conf::Recorder>,
+    /// The file.
+    pub(super) path: PathBuf,
+}
+
+/// What a publisher with `record_notify` is told: what has become of a recorder's file.
+#[derive(Clone, Debug)]
+pub(super) struct RecordNotice {
+    pub(super) status: RecordStatus,
+    pub(super) recorder: Arc<conf::Recorder>,
+}
+
+/// The recorders of one publish.
+pub(super) struct Recorders {
+    all: Vec<Recording>,
+    /// Whether [`flush`](Self::flush) is going to be called.
+    is_scheduled: bool,
+    notices: Vec<RecordNotice>,
+}
+
+struct Recording {
+    recorder: Recorder,
+    settings: Arc<conf::Recorder>,
+    publication: Rc<Publication>,
+    output: OutputId,
+}
+
+impl Recorders {
+    /// The recorders that the application has for what is published.
+    pub(super) fn start(
+        publication: &Publication,
+        application: &Application,
+        storage: &mut Storage,
+    ) -> Self {
+        let publication = Rc::new(publication.clone());
+        let recorders = application.recorders.iter().filter_map(|settings| {
+            let started = Recording::start(&publication, application, settings, storage);
+            started.inspect_err(|error| report(error, &publication, settings)).ok()
+        });
+        Self { all: recorders.collect(), is_scheduled: false, notices: Vec::new() }
+    }
+
+    /// Takes a message of the publisher.
+    pub(super) fn push(&mut self, message: &Message, storage: &mut Storage) {
+        if self.all.is_empty() {
+            return;
+        }
+        let now = now();
+        for recording in &mut self.all {
+            recording.take_failure(storage);
+            recording.recorder.push(message, now);
+            recording.settle(storage, &mut self.notices);
+        }
+    }
+
+    /// When [`flush`](Self::flush) is to be called, unless that has been told.
+    pub(super) fn schedule(&mut self) -> Option<Instant> {
+        if self.is_scheduled {
+            return None;
+        }
+        let at = self.all.iter().filter_map(|recording| recording.recorder.timeout()).min();
+        self.is_scheduled = at.is_some();
+        at
+    }
+
+    /// Writes what has waited long enough.
+    pub(super) fn flush(&mut self, storage: &mut Storage) {
+        self.is_scheduled = false;
+        for recording in &mut self.all {
+            recording.take_failure(storage);
+            recording.recorder.handle_timeout(event::now());
+            recording.settle(storage, &mut self.notices);
+        }
+    }
+
+    /// What the publisher is to be told.
+    pub(super) fn take_notices(&mut self) -> Vec<RecordNotice> {
+        mem::take(&mut self.notices)
+    }
+
+    /// The publish has ended, or goes on elsewhere. Gives what the publisher is to be told.
+    pub(super) fn finish(mut self, storage: &mut Storage) -> Vec<RecordNotice> {
+        for mut recording in self.all {
+            recording.take_failure(storage);
+            recording.recorder.finish();
+            recording.settle(storage, &mut self.notices);
+            storage.close(recording.output);
+        }
+        self.notices
+    }
+}
+
+impl Recording {
+    fn start(
+        publication: &Rc<Publication>,
+        application: &Application,
+        settings: &Arc<conf::Recorder>,
+        storage: &mut Storage,
+    ) -> Result<Self, NameError> {
+        let recorder = Recorder::new(Arc::clone(&settings.config), &publication.name)?;
+        let stream = StreamKey { application: application.id, name: publication.name.clone() };
+        let key = OutputKey { stream, recorder: settings.config.id.clone() };
+        Ok(Self {
+            recorder,
+            settings: Arc::clone(settings),
+            publication: Rc::clone(publication),
+            output: storage.open_after(key),
+        })
+    }
+
+    fn take_failure(&mut self, storage: &mut Storage) {
+        if storage.take_failure(self.output).is_some() {
+            self.recorder.storage_failed(event::now());
+        }
+    }
+
+    fn settle(&mut self, storage: &mut Storage, notices: &mut Vec<RecordNotice>) {
+        while let Some(op) = self.recorder.poll_op() {
+            match op {
+                FileOp::Close { path } => {
+                    let publication = Rc::clone(&self.publication);
+                    let recorder = Arc::clone(&self.settings);
+                    storage.push_close(self.output, Recorded { publication, recorder, path });
+                }
+                op => storage.push(self.output, op),
+            }
+        }
+        while let Some(status) = self.recorder.poll_status() {
+            if self.settings.notify {
+                notices.push(RecordNotice { status, recorder: Arc::clone(&self.settings) });
+            }
+        }
+    }
+}
+
+fn report(error: &NameError, publication: &Publication, settings: &conf::Recorder) {
+    let (name, id) = (&publication.name, &settings.config.id);
+    log::cycle(Level::Error, format_args!("\"{name}\" is not recorded by \"{id}\": {error}"));
+}
+
+fn now() -> Now {
+    let minutes = ngx_timeofday().gmtoff as i32;
+    Now {
+        instant: event::now(),
+        unix: event::unix_now(),
+        utc_offset: UtcOffset::from_whole_seconds(minutes * 60).unwrap_or(UtcOffset::UTC),
+    }
+}

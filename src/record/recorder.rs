@@ -1,0 +1,235 @@
+//! When files begin and end.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use super::Now;
+use super::config::{Media, RecorderConfig, Video};
+use super::file::File;
+use super::headers::{Headers, Kind};
+use super::names::Names;
+use super::recording::Recording;
+use super::timeline::Timeline;
+use crate::file_op::FileOp;
+use crate::package::NameError;
+use crate::rtmp::Message;
+use crate::rtmp::session::RecordStatus;
+use crate::time::Instant;
+
+/// How long after a failure the next file is tried at the earliest.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// One recorder of a publish. Messages in, file operations out: drain [`poll_op`](Self::poll_op) and
+/// [`poll_status`](Self::poll_status) after every other call, and call
+/// [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) has come.
+///
+/// ```text
+///           keyframe, or audio if there is no video
+///   Waiting ──────────────────────────────────────> Recording
+///      ^                                                │
+///      └─ interval, size or frames reached; failure ────┤
+///                                                       │
+///   Ended <── limit reached, and no other name; end ────┘
+/// ```
+#[derive(Debug)]
+pub struct Recorder {
+    config: Arc<RecorderConfig>,
+    names: Names,
+    headers: Headers,
+    timeline: Timeline,
+    state: State,
+    /// Whether there is a file that was left as it was when the storage failed.
+    failed: bool,
+    ops: VecDeque<FileOp>,
+    statuses: VecDeque<RecordStatus>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The next file begins at the next keyframe, but not before an instant.
+    Waiting(Instant),
+    Recording(Recording),
+    Ended,
+}
+
+impl Recorder {
+    /// The recorder of the stream `name`.
+    ///
+    /// # Errors
+    ///
+    /// The name is none for a file.
+    pub fn new(config: Arc<RecorderConfig>, name: &str) -> Result<Self, NameError> {
+        Ok(Self {
+            names: Names::new(&config, name)?,
+            config,
+            headers: Headers::new(),
+            timeline: Timeline::default(),
+            state: State::Waiting(Instant::default()),
+            failed: false,
+            ops: VecDeque::new(),
+            statuses: VecDeque::new(),
+        })
+    }
+
+    /// What the recorder was made from.
+    pub fn config(&self) -> &Arc<RecorderConfig> {
+        &self.config
+    }
+
+    /// Takes the stream's next message, at `now`.
+    pub fn push(&mut self, message: &Message, now: Now) {
+        let kind = self.headers.learn(message);
+        if !self.config.media.wants(kind) {
+            return;
+        }
+        let time = match kind {
+            Kind::AudioHeader | Kind::VideoHeader | Kind::Data => self.timeline.latest(),
+            _ => self.timeline.stamp(message.timestamp),
+        };
+        if self.may_begin_with(kind) {
+            self.begin_if_due(time, now);
+        }
+        self.write(message, kind, time, now);
+    }
+
+    /// Writes what has waited long enough.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let State::Recording(recording) = &mut self.state {
+            recording.flush_due(now, &mut self.ops);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub fn timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Recording(recording) => recording.deadline(),
+            State::Waiting(_) | State::Ended => None,
+        }
+    }
+
+    /// File operations failed or were dropped. What is written of the file stays, and the next one
+    /// begins at a keyframe.
+    pub fn storage_failed(&mut self, now: Instant) {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Recording(recording) => {
+                recording.close(&mut self.ops);
+                self.failed = true;
+                self.statuses.push_back(RecordStatus::Failed);
+                self.state = State::Waiting(now + RETRY);
+            }
+            state => self.state = state,
+        }
+    }
+
+    /// The stream has ended.
+    pub fn finish(&mut self) {
+        self.end_file();
+        self.state = State::Ended;
+    }
+
+    /// The next file operation.
+    pub fn poll_op(&mut self) -> Option<FileOp> {
+        self.ops.pop_front()
+    }
+
+    /// The next thing that the publisher may be told.
+    pub fn poll_status(&mut self) -> Option<RecordStatus> {
+        self.statuses.pop_front()
+    }
+
+    /// Whether a file may begin with a message of that kind.
+    fn may_begin_with(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Keyframe => true,
+            Kind::Audio => {
+                self.config.media.video == Video::None || self.headers.may_begin_with_audio()
+            }
+            _ => false,
+        }
+    }
+
+    fn begin_if_due(&mut self, time: i64, now: Now) {
+        match &self.state {
+            State::Recording(recording) if recording.is_over(&self.config.limits, now.instant) => {
+                self.end_file();
+                self.begin_file(time, now);
+            }
+            State::Waiting(from) if *from <= now.instant => self.begin_file(time, now),
+            State::Recording(_) | State::Waiting(_) | State::Ended => {}
+        }
+    }
+
+    fn begin_file(&mut self, time: i64, now: Now) {
+        // What was saved of a file before a failure must not be replaced.
+        let path = match self.failed {
+            true => self.names.next_stamped(now),
+            false => self.names.next(now),
+        };
+        let RecorderConfig { format, media, lock, .. } = *self.config;
+        self.ops.push_back(FileOp::Replace { path: path.clone(), lock });
+        self.statuses.push_back(RecordStatus::Start);
+        let mut buffer = BytesMut::new();
+        let file = File::begin(format, media, &self.headers, &mut buffer);
+        let mut recording = Recording::new(path, file, time, now.instant, buffer);
+        let Headers { audio, video, .. } = &self.headers;
+        for header in video.iter().filter(|_| media.video != Video::None) {
+            recording.write(header, time, now.instant);
+        }
+        for header in audio.iter().filter(|_| media.audio) {
+            recording.write(header, time, now.instant);
+        }
+        self.state = State::Recording(recording);
+    }
+
+    fn write(&mut self, message: &Message, kind: Kind, time: i64, now: Now) {
+        let State::Recording(recording) = &mut self.state else { return };
+        if kind == Kind::Inter && !recording.has_keyframe {
+            return;
+        }
+        recording.write(message, time, now.instant);
+        if matches!(kind, Kind::Keyframe | Kind::Inter) {
+            recording.count_picture(kind == Kind::Keyframe);
+        }
+        recording.flush_due(now.instant, &mut self.ops);
+        if recording.is_full(&self.config.limits) {
+            let since = recording.since();
+            self.end_file();
+            self.wait_after_limit(since, now.instant);
+        }
+    }
+
+    /// Completes the file, if there is one; the caller says what comes next.
+    fn end_file(&mut self) {
+        if let State::Recording(recording) = mem::replace(&mut self.state, State::Ended) {
+            recording.finish(&mut self.ops);
+            self.statuses.push_back(RecordStatus::Stop);
+        }
+    }
+
+    /// A file that was begun at `since` is full: without an interval the next one begins at once,
+    /// unless it would take its place.
+    fn wait_after_limit(&mut self, since: Instant, now: Instant) {
+        self.state = match self.config.limits.interval {
+            Some(interval) => State::Waiting(since + interval),
+            None if self.names.vary() => State::Waiting(now),
+            None => State::Ended,
+        };
+    }
+}
+
+impl Media {
+    /// Whether messages of that kind are recorded.
+    fn wants(self, kind: Kind) -> bool {
+        match kind {
+            Kind::AudioHeader | Kind::Audio | Kind::OtherAudio => self.audio,
+            Kind::VideoHeader | Kind::Keyframe => self.video != Video::None,
+            Kind::Inter | Kind::OtherVideo => self.video == Video::All,
+            Kind::Data => self.data,
+            Kind::Nothing => false,
+        }
+    }
+}
