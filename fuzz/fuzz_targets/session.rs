@@ -55,7 +55,7 @@ impl Application {
             max_fragment: Duration::from_secs(10),
             playlist_length: Duration::from_secs(3),
             nested: false,
-            variants: Vec::new(),
+            ..HlsConfig::new("")
         };
         Self {
             stream: Stream::new(Arc::new(StreamConfig::new(framing))),

@@ -34,8 +34,29 @@ pub struct HlsConfig {
     pub playlist_length: Duration,
     /// Whether each stream has a directory of its own.
     pub nested: bool,
+    /// What a stream's playlist has before `.m3u8` in the stream's directory.
+    pub index: String,
+    /// What addresses in playlists begin with; they are relative if it is empty.
+    pub base_url: String,
     /// The renditions of streams that are published in several.
     pub variants: Vec<Variant>,
+}
+
+impl HlsConfig {
+    /// What no directive says anything about, in the directory `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let fragment = Duration::from_secs(5);
+        Self {
+            path: path.into(),
+            fragment,
+            max_fragment: fragment * 10,
+            playlist_length: Duration::from_secs(30),
+            nested: false,
+            index: "index".to_owned(),
+            base_url: String::new(),
+            variants: Vec::new(),
+        }
+    }
 }
 
 /// One live stream's HLS output. Media in, file operations out: drain [`poll_op`](Self::poll_op)
@@ -92,7 +113,7 @@ impl Hls {
     pub fn new(config: &HlsConfig, name: &str, now: UnixMillis) -> Result<Self, NameError> {
         let fragment = ticks(config.fragment);
         Ok(Self {
-            layout: Layout::new(&config.path, name, config.nested)?,
+            layout: Layout::new(config, name)?,
             segmenter: Segmenter::new(fragment, ticks(config.max_fragment)),
             muxer: Muxer::default(),
             playlist: Playlist::new(

@@ -36,8 +36,7 @@ pub(super) struct Master {
     stream: String,
     playlist: PathBuf,
     temporary: PathBuf,
-    variants: Vec<Variant>,
-    nested: bool,
+    config: HlsConfig,
 }
 
 impl Master {
@@ -53,15 +52,13 @@ impl Master {
         if stream.is_empty() || stream.ends_with('/') {
             return Ok(None);
         }
-        let layout = Layout::new(&config.path, stream, false)?;
+        let layout = Layout::flat(config, stream)?;
         Ok(Some(Self {
             stream: stream.to_owned(),
             playlist: layout.playlist(),
             // Renditions may be written by several processes.
-            temporary: Layout::new(&config.path, &format!("{name}.master"), false)?
-                .temporary_playlist(),
-            variants: config.variants.clone(),
-            nested: config.nested,
+            temporary: Layout::flat(config, &format!("{name}.master"))?.temporary_playlist(),
+            config: config.clone(),
         }))
     }
 
@@ -75,14 +72,14 @@ impl Master {
 
     /// The names of all renditions, in the order of the configuration.
     pub(super) fn renditions(&self) -> impl Iterator<Item = String> {
-        self.variants.iter().map(|variant| format!("{}{}", self.stream, variant.suffix))
+        self.config.variants.iter().map(|variant| format!("{}{}", self.stream, variant.suffix))
     }
 
     /// The playlist of those renditions that are published, of which `renditions` tells in the order
     /// of the configuration.
     pub(super) fn text(&self, renditions: &[Option<Rendition>]) -> String {
         let mut text = "#EXTM3U\n#EXT-X-VERSION:3\n".to_owned();
-        for (variant, rendition) in self.variants.iter().zip(renditions) {
+        for (variant, rendition) in self.config.variants.iter().zip(renditions) {
             if let Some(rendition) = rendition {
                 let attributes = variant.attributes(rendition).join(",");
                 // Writing to a string cannot fail.
@@ -93,9 +90,18 @@ impl Master {
     }
 
     fn uri(&self, variant: &Variant) -> String {
-        let file = self.stream.rsplit('/').next().unwrap_or_default();
-        let name = percent_encode(&format!("{file}{}", variant.suffix));
-        if self.nested { format!("{name}/index.m3u8") } else { format!("{name}.m3u8") }
+        let HlsConfig { base_url, nested, index, .. } = &self.config;
+        let name = format!("{}{}", self.stream, variant.suffix);
+        // Relative to the master playlist, which is where the stream's directory is.
+        let name = match base_url.is_empty() {
+            true => name.rsplit('/').next().unwrap_or_default(),
+            false => &name,
+        };
+        let name = percent_encode(name);
+        match nested {
+            true => format!("{base_url}{name}/{}.m3u8", percent_encode(index)),
+            false => format!("{base_url}{name}.m3u8"),
+        }
     }
 }
 
@@ -148,8 +154,6 @@ impl FromStr for Rendition {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn variant(suffix: &str, attributes: &[&str]) -> Variant {
@@ -159,16 +163,13 @@ mod tests {
 
     fn config(nested: bool) -> HlsConfig {
         HlsConfig {
-            path: "/hls".into(),
-            fragment: Duration::from_secs(3),
-            max_fragment: Duration::from_secs(30),
-            playlist_length: Duration::from_secs(60),
             nested,
             variants: vec![
                 variant("_low", &["BANDWIDTH=640000"]),
                 variant("_very_low", &[]),
                 variant("_hi", &["BANDWIDTH=2140000", "RESOLUTION=1x1", "NAME=\"a,b\""]),
             ],
+            ..HlsConfig::new("/hls")
         }
     }
 

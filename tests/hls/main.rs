@@ -39,7 +39,7 @@ fn package(fragment: Duration, messages: &[Message]) -> Output {
         max_fragment: fragment * 10,
         playlist_length: Duration::from_secs(3600),
         nested: false,
-        variants: Vec::new(),
+        ..HlsConfig::new("")
     };
     let mut hls = Hls::new(&config, "live", START).expect("a safe name");
     let mut demuxer = Demuxer::new(Container::MpegTs);

@@ -225,3 +225,17 @@ fn segments_in(nginx: &Nginx, directory: &str) -> usize {
         .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "ts"))
         .count()
 }
+
+#[test]
+fn addresses_may_be_those_of_another_server_and_the_index_may_have_a_name() {
+    let nginx = Nginx::start(
+        "application live { live on; hls on; hls_path @prefix@/hls; hls_fragment 1s;
+             hls_nested on; hls_nested_index_filename list;
+             hls_base_url https://cdn.example/hls/; }",
+    );
+    Publisher::once(Clip::plain(), &nginx.live("cam")).finish();
+    let url = nginx.http("hls/cam/list.m3u8");
+    let list = wait_playlist("the end", &url, |list| list.has_ended);
+    let start = "https://cdn.example/hls/cam/";
+    assert!(list.segments.iter().all(|segment| segment.uri.starts_with(start)), "{list:?}");
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter, set_once};
 use super::{Block, settings};
 use crate::nginx::hls_cleanup::Directories;
 use crate::package::{HlsConfig, Variant};
@@ -14,8 +14,11 @@ settings! {
         hls: bool,
         path: PathBuf,
         fragment: Duration,
+        max_fragment: Duration,
         playlist_length: Duration,
         nested: bool,
+        index: String,
+        base_url: String,
         cleanup: bool,
         variants: Vec<Variant>,
     }
@@ -30,10 +33,50 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         EVERYWHERE,
         Setter::Time(|s| &mut s.hls.playlist_length),
     ),
+    Directive::new(c"hls_max_fragment", EVERYWHERE, Setter::Time(|s| &mut s.hls.max_fragment)),
+    Directive::new(c"hls_base_url", EVERYWHERE, Setter::Argument(set_base_url)),
+    Directive::new(c"hls_nested_index_filename", EVERYWHERE, Setter::Argument(set_index)),
+    Directive::new(
+        c"hls_continuous",
+        EVERYWHERE,
+        Setter::Unused("segments are numbered by the time, so numbers always go on"),
+    ),
+    Directive::new(c"hls_muxdelay", EVERYWHERE, Setter::Unused("segments have no such delay")),
+    Directive::new(
+        c"hls_sync",
+        EVERYWHERE,
+        Setter::Unused("the timestamps of sound follow from its samples"),
+    ),
+    Directive::new(
+        c"hls_max_audio_delay",
+        EVERYWHERE,
+        Setter::Unused("sound is written as it comes"),
+    ),
+    Directive::new(
+        c"hls_audio_buffer_size",
+        EVERYWHERE,
+        Setter::Unused("sound is written as it comes"),
+    ),
     Directive::new(c"hls_nested", EVERYWHERE, Setter::Flag(|s| &mut s.hls.nested)),
     Directive::new(c"hls_cleanup", EVERYWHERE, Setter::Flag(|s| &mut s.hls.cleanup)),
     Directive::new(c"hls_variant", EVERYWHERE, Setter::Arguments(set_variant)),
 ];
+
+fn set_base_url(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let url = conf.text(1)?.to_owned();
+    if url.contains(|char: char| char.is_control() || char.is_whitespace()) {
+        return Err(format!("has the invalid URL \"{url}\"").into());
+    }
+    set_once(&mut block.settings.hls.base_url, url)
+}
+
+fn set_index(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let name = conf.text(1)?.to_owned();
+    if name.is_empty() || name.contains(['/', '\0']) {
+        return Err(format!("has the invalid file name \"{name}\"").into());
+    }
+    set_once(&mut block.settings.hls.index, name)
+}
 
 /// `hls_variant SUFFIX [ATTRIBUTE...]`.
 fn set_variant(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
@@ -65,14 +108,17 @@ impl HlsSettings {
     /// The packager's settings, if HLS is on and has a path.
     pub(super) fn config(&self) -> Option<HlsConfig> {
         let path = self.path.clone().filter(|_| self.hls == Some(true))?;
-        let fragment = self.fragment.unwrap_or(Duration::from_secs(5));
+        let default = HlsConfig::new(path);
+        let fragment = self.fragment.unwrap_or(default.fragment);
         Some(HlsConfig {
-            path,
             fragment,
-            max_fragment: fragment * 10,
-            playlist_length: self.playlist_length(),
-            nested: self.nested.unwrap_or(false),
+            max_fragment: self.max_fragment.unwrap_or(fragment * 10),
+            playlist_length: self.playlist_length.unwrap_or(default.playlist_length),
+            nested: self.nested.unwrap_or(default.nested),
+            index: self.index.clone().unwrap_or(default.index),
+            base_url: self.base_url.clone().unwrap_or(default.base_url),
             variants: self.variants.clone().unwrap_or_default(),
+            path: default.path,
         })
     }
 
@@ -82,9 +128,5 @@ impl HlsSettings {
             let cleanup = self.cleanup.unwrap_or(true).then_some(config.playlist_length);
             directories.add(config.path, cleanup);
         }
-    }
-
-    fn playlist_length(&self) -> Duration {
-        self.playlist_length.unwrap_or(Duration::from_secs(30))
     }
 }

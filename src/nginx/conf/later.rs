@@ -5,17 +5,10 @@ use std::ffi::CStr;
 use super::directive::{Directive, EVERYWHERE, Setter};
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    later(c"hls_max_fragment"),
-    later(c"hls_muxdelay"),
-    later(c"hls_sync"),
-    later(c"hls_continuous"),
-    later(c"hls_base_url"),
     later(c"hls_fragment_naming"),
     later(c"hls_fragment_naming_granularity"),
     later(c"hls_fragment_slicing"),
     later(c"hls_type"),
-    later(c"hls_max_audio_delay"),
-    later(c"hls_audio_buffer_size"),
     later(c"hls_keys"),
     later(c"hls_key_path"),
     later(c"hls_key_url"),
@@ -23,7 +16,6 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     later(c"hls_datetime"),
     later(c"hls_allow_client_cache"),
     later(c"hls_dir_access"),
-    later(c"hls_nested_index_filename"),
     later(c"dash"),
     later(c"dash_path"),
     later(c"dash_fragment"),

@@ -14,7 +14,7 @@ fn hls(nested: bool) -> Hls {
         max_fragment: Duration::from_secs(20),
         playlist_length: Duration::from_secs(6),
         nested,
-        variants: Vec::new(),
+        ..HlsConfig::new("")
     };
     Hls::new(&config, "live", UnixMillis(START * 1000)).unwrap()
 }
@@ -31,7 +31,7 @@ fn numbers_of_a_publisher_that_comes_back_are_new() {
             max_fragment,
             playlist_length,
             nested: false,
-            variants: Vec::new(),
+            ..HlsConfig::new("")
         };
         let first = first_sequence(&config, UnixMillis(START * 1000));
         // Segments may be a little shorter than a fragment.
