@@ -6,6 +6,7 @@
 
 mod boxes;
 mod descriptor;
+mod extent;
 mod fragment;
 mod movie;
 mod reader;

@@ -38,6 +38,11 @@ impl Movie {
         is_known.then(|| units as f64 / f64::from(self.timescale))
     }
 
+    /// It is this many milliseconds long.
+    pub(super) fn set_duration(&mut self, millis: u32) {
+        (self.timescale, self.duration) = (1000, millis.into());
+    }
+
     /// What a fragment's samples are like that it does not say more of.
     pub(super) fn defaults(&self, track: u32) -> SampleDefaults {
         let mut known = self.defaults.iter();

@@ -3,9 +3,11 @@
 use bytes::BytesMut;
 
 use super::boxes::{self, BoxHeader};
+use super::extent::ExtentSearch;
 use super::fragment::{FragmentParser, Runs, Tracks};
 use super::movie::{Movie, MovieParser, SampleDefaults};
 use super::sample_entry::SampleEntry;
+use super::sample_table::Cursor;
 use super::seek::Seek;
 use super::track::{Next, Track};
 use super::{ReadError, Result, TrackChoice};
@@ -16,6 +18,9 @@ use crate::rtmp::{Message, MessageType};
 
 /// Runs of fragments that are read ahead to find the next sample of every track.
 const MAX_AHEAD: usize = 64;
+
+/// The track by which the others go.
+pub(super) const LEADER: usize = 0;
 
 /// Reads the samples of a file in the order of their times, see [`FileView`] for how.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub struct Mp4Reader {
 }
 
 /// ```text
-/// Find -> Movie -> Headers -> Samples -> Seek -> Headers
+/// Find -> Movie -> (Extent) -> Headers -> Samples -> Seek -> Headers
 /// ```
 #[derive(Debug)]
 enum State {
@@ -37,6 +42,8 @@ enum State {
     Find { position: u64, choice: TrackChoice },
     /// It is read.
     Movie(Box<MovieParser>),
+    /// It is looked for how long it is.
+    Extent(ExtentSearch),
     /// Metadata and sequence headers come, from this one on, with this time.
     Headers { next: usize, time: u32 },
     /// Samples come.
@@ -92,6 +99,18 @@ impl Mp4Reader {
             self.movie = std::mem::take(parser.run(view)?);
             self.begin(view);
         }
+        if let State::Extent(mut search) = self.state {
+            let found = search.run(view, self);
+            self.state = State::Extent(search);
+            match found {
+                Ok(end) => self.movie.set_duration(end),
+                Err(Stop::Unread(request)) => return Err(Stop::Unread(request)),
+                // It is just not known, then.
+                Err(Stop::Failed(_)) => {}
+            }
+            self.begin_at(None);
+            self.state = State::Headers { next: 0, time: 0 };
+        }
         Ok(())
     }
 
@@ -119,7 +138,9 @@ impl Mp4Reader {
                     self.state = State::Seek(seek);
                     self.state = State::Headers { next: 0, time: found? };
                 }
-                State::Find { .. } | State::Movie(_) | State::Samples => return self.read(view),
+                State::Find { .. } | State::Movie(_) | State::Extent(_) | State::Samples => {
+                    return self.read(view);
+                }
             }
         }
     }
@@ -164,7 +185,17 @@ impl Mp4Reader {
             track.delay = earliest.saturating_neg();
         }
         self.fragments.ended = !self.movie.is_fragmented;
-        self.state = State::Headers { next: 0, time: 0 };
+        self.state = match self.movie.is_fragmented && self.movie.duration().is_none() {
+            true => State::Extent(ExtentSearch::default()),
+            false => State::Headers { next: 0, time: 0 },
+        };
+    }
+
+    /// Has everything begin at a fragment, or at the beginning.
+    pub(super) fn begin_at(&mut self, fragment: Option<u64>) {
+        let cursor = if fragment.is_some() { Cursor::past_end() } else { Cursor::default() };
+        self.fragments.restart(fragment);
+        self.tracks.iter_mut().for_each(|track| track.restart(cursor));
     }
 
     /// The next of what comes before samples.

@@ -3,12 +3,9 @@
 
 use super::Result;
 use super::fragment::Runs;
-use super::reader::Mp4Reader;
-use super::sample_table::{Cursor, Search};
+use super::reader::{LEADER, Mp4Reader};
+use super::sample_table::Search;
 use crate::file_view::FileView;
-
-/// The leading track.
-const LEADER: usize = 0;
 
 /// A search for a place to go on from.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +73,7 @@ impl Seek {
                     self.stage = Stage::Search { track: track + 1, search: None, time };
                 }
                 Stage::Rewind => {
-                    begin_at(reader, None);
+                    reader.begin_at(None);
                     self.stage = Stage::Scan { last: None, best: None };
                 }
                 Stage::Scan { last, best } => self.scan(view, reader, last, best)?,
@@ -96,7 +93,7 @@ impl Seek {
     ) -> Result<()> {
         let next = reader.peek(view, LEADER)?.filter(|next| next.time <= self.target);
         let Some(next) = next else {
-            begin_at(reader, best.and_then(|place| place.fragment));
+            reader.begin_at(best.and_then(|place| place.fragment));
             self.stage = Stage::Skip { left: best.map_or(0, |place| place.number) };
             return Ok(());
         };
@@ -124,13 +121,6 @@ impl Seek {
         }
         Ok(())
     }
-}
-
-/// Has everything begin at a fragment, or at the beginning.
-fn begin_at(reader: &mut Mp4Reader, fragment: Option<u64>) {
-    let cursor = if fragment.is_some() { Cursor::past_end() } else { Cursor::default() };
-    reader.fragments.restart(fragment);
-    reader.tracks.iter_mut().for_each(|track| track.restart(cursor));
 }
 
 fn align(view: &mut FileView, reader: &mut Mp4Reader, time: u32) -> Result<u32> {
