@@ -11,6 +11,7 @@ mod cluster;
 mod conf;
 mod connection;
 mod dial;
+mod download;
 mod event;
 mod fanout;
 mod hls_cleanup;

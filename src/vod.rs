@@ -3,6 +3,7 @@
 mod name;
 mod pacer;
 mod playback;
+mod remote;
 
 use crate::file_view::{Absent, FileView, Purpose, Stop};
 use crate::flv::{self, FlvReader};
@@ -11,6 +12,7 @@ use crate::rtmp::Message;
 
 pub use name::{FileName, NameError, track_choice};
 pub use playback::{Output, Playback, Span};
+pub use remote::request_target;
 
 /// Why a file cannot be played, or not to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -60,7 +60,7 @@ use crate::rtmp::session::SessionConfig;
 pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::listen::POOL_SIZE;
-pub(super) use self::play::PlayConfig;
+pub(super) use self::play::{PlayConfig, PlayEntry};
 pub(super) use self::record::Recorder;
 
 /// Every directive inside `rtmp {}`, a table a feature.
@@ -357,8 +357,7 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
     let mut applications = servers.iter().flat_map(|(_, it)| &it.server.applications);
-    let uses_files = |it: &Arc<Application>| it.play.is_some() || !it.recorders.is_empty();
-    if !directories.is_empty() || applications.any(uses_files) {
+    if !directories.is_empty() || applications.any(|it| !it.recorders.is_empty()) {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
@@ -421,7 +420,7 @@ fn resolve_application(
         live: settings.live.is_on(),
         idle_streams: settings.live.idle_streams(),
         stream: Arc::new(settings.live.stream_config(&settings.core)),
-        play: settings.play.config(),
+        play: settings.play.config(conf, &settings.notify, contexts)?,
         hls: settings.hls.config().map(Arc::new),
         relays: settings.relay.config(conf)?,
         recorders: record::recorders(block),

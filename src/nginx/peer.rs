@@ -2,6 +2,7 @@
 
 mod asking;
 mod ending;
+mod finding;
 mod recorded;
 mod sending;
 mod streaming;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use nginx_sys::ngx_random;
 
 use self::asking::Asked;
-use self::recorded::{Fed, FilePlayer, Opening};
+use self::finding::Search;
+use self::recorded::{Fed, FilePlayer};
 use self::telling::Told;
 use super::conf::{Application, Endpoint, Server};
 use super::connection::{Broken, Connection, Handshake, Received};
@@ -76,7 +78,7 @@ enum Role {
         stream: StreamId,
     },
     /// It is to play a file, if there is one.
-    Opening(Box<Opening>),
+    Search(Box<Search>),
     /// It plays a file.
     File(Box<FilePlayer>),
 }
@@ -87,7 +89,7 @@ impl Role {
         match self {
             Self::Publisher { idle, .. } => idle.deadline(),
             Self::File(player) => player.deadline(),
-            Self::Idle | Self::Player { .. } | Self::Opening(_) => None,
+            Self::Idle | Self::Player { .. } | Self::Search(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use nginx_sys::ngx_event_t;
 
 use super::dial::DialId;
+use super::download::DownloadId;
 use super::http_client::CallId;
 use super::peer::Peer;
 use super::relays::RelayId;
@@ -25,6 +26,8 @@ pub(super) enum Due {
     Leave(SessionId),
     /// The end of the time that a request may take, or that a connection is kept for the next one.
     Call(CallId),
+    /// The end of the time that a server may send nothing of a download.
+    Download(DownloadId),
     /// The next time that callbacks are told that a session goes on.
     Update(SessionId),
     /// What the recorders of a stream have waited with for long enough.
@@ -113,6 +116,7 @@ impl Worker {
             Due::Relay(id) => self.attempt_relay(id),
             Due::Leave(session) => self.run_upstream(session, Upstream::close),
             Due::Call(id) => self.on_call_due(id),
+            Due::Download(id) => self.on_download_due(id),
             Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
             Due::Recorders(stream) => self.shared().flush_recorders(stream),
         }

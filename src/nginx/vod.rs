@@ -65,6 +65,11 @@ fn open_one(path: &Path) -> io::Result<Option<(File, u64)>> {
 }
 
 impl OpenFile {
+    /// A file that is open, and was at `path`.
+    pub(super) fn new(file: File, path: PathBuf, length: u64) -> Self {
+        Self { file, path, length }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -16,6 +16,7 @@ use self::review::Review;
 use super::cluster::{Claim, Cluster};
 use super::conf::Application;
 use super::dial::Dials;
+use super::download::Downloads;
 use super::fanout::Fanout;
 use super::http_client::HttpClient;
 use super::log::{self, Level};
@@ -71,6 +72,7 @@ pub(super) struct Shared {
     pub(super) dials: Dials,
     pub(super) relays: Relays,
     pub(super) http: HttpClient,
+    pub(super) downloads: Downloads,
     /// What each stream that is published in this worker feeds besides players.
     pub(super) outputs: HashMap<StreamId, Outputs>,
     /// Where every connection's bytes are read to.
@@ -95,6 +97,7 @@ impl Worker {
             dials: Dials::default(),
             relays: Relays::default(),
             http: HttpClient::new(),
+            downloads: Downloads::default(),
             outputs: HashMap::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
@@ -348,6 +351,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 worker.shared.announce_recorded();
                 worker.pulls.clear();
                 worker.shared.dials = Dials::default();
+                worker.shared.downloads = Downloads::default();
                 worker.shared.cluster = None;
             });
         },

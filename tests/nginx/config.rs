@@ -88,7 +88,9 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("sync", "300ms", MAIN | SERVER | APPLICATION),
     ("send_window", "100", MAIN | SERVER | APPLICATION),
     ("meta", "copy", MAIN | SERVER | APPLICATION),
-    ("play", "films /var/films", MAIN | SERVER | APPLICATION),
+    ("play_temp_path", "tmp", MAIN | SERVER | APPLICATION),
+    ("play_local_path", "films", MAIN | SERVER | APPLICATION),
+    ("play", "films http://films.example/vod", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),
     ("hls_fragment", "2s", MAIN | SERVER | APPLICATION),
@@ -396,6 +398,17 @@ fn wrong_callbacks_are_refused() {
     let untrusting = "on_play https://h/; notify_ssl_trusted_certificate none.pem;";
     let verdict = test_conf(&at(APPLICATION, untrusting));
     check_verdict(&verdict, false, &["none.pem", "No such file"]);
+}
+
+#[test]
+fn films_are_in_directories_and_on_http_servers() {
+    for (entry, reason) in [
+        ("rtmp://example.com/vod", "it must begin with"),
+        ("http://", "it has no valid host"),
+        ("\"\"", "has the invalid path"),
+    ] {
+        check_refused(&at(MAIN, &format!("play /films {entry};")), &["\"play\" directive", reason]);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::support::player::Player;
 use crate::support::process::{command, run};
 use crate::support::publisher::Publisher;
 use crate::support::raw::{AUDIO, DATA, Message, Peer, USER_CONTROL, VIDEO, null, number, string};
+use crate::support::wait_until;
 
 const VOD: &str = "application vod { play @prefix@/films; }";
 
@@ -106,7 +107,7 @@ fn ffmpeg_and_gstreamer_play_to_the_end() {
 #[test]
 fn metadata_tell_the_duration() {
     let nginx = start();
-    for name in ["plain", "front.mp4"] {
+    for name in ["plain", "front.mp4", "fragmented.mp4"] {
         let mut ffprobe = command("ffprobe");
         ffprobe.args(["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]);
         let told = run(ffprobe.arg(nginx.rtmp(&format!("vod/{name}"))));
@@ -351,6 +352,88 @@ fn directories_are_tried_from_the_inside_out() {
     fs::remove_file(path("inner/both.mp4")).unwrap();
     ask(&nginx, "both.mp4", 0).wait_for("NetStream.Play.Start");
     ask(&nginx, "end.mp4", 0).wait_for("NetStream.Play.Start");
+}
+
+/// A server that plays files of `near`, and what its own HTTP server has below `/store/`.
+fn start_remote(more: &str, of_http: &str) -> Nginx {
+    let conf = Conf {
+        http: format!("location /store/ {{ access_log asked; {of_http} }}"),
+        ..Conf::server(&format!(
+            "play_temp_path @prefix@/near;
+             application vod {{ play @prefix@/near http://@http@/store; {more} }}"
+        ))
+    };
+    let nginx = Nginx::start_conf(&conf);
+    films(&nginx.prefix().join("store"));
+    fs::create_dir(nginx.prefix().join("near")).unwrap();
+    nginx
+}
+
+/// The requests that the HTTP server has had.
+fn asked(nginx: &Nginx) -> Vec<String> {
+    let log = fs::read_to_string(nginx.prefix().join("asked")).unwrap_or_default();
+    log.lines().map(|line| line.split('"').nth(1).unwrap().to_owned()).collect()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn files_of_a_server_are_downloaded_and_played() {
+    let (nginx, clip) = (start_remote("", ""), Clip::plain());
+    for (name, file) in [("plain", "plain.flv"), ("mp4:front", "front.mp4")] {
+        let played = Frames::of(dump(&nginx, &nginx.rtmp(&format!("vod/{name}?t=1")), &[]));
+        assert_eq!(payloads(&played), payloads(&clip.frames), "{name}");
+        let request = format!("GET /store/{file}?addr=127.0.0.1&t=1 HTTP/1.1");
+        assert_eq!(asked(&nginx).last(), Some(&request));
+    }
+    fs::copy(nginx.prefix().join("store/end.mp4"), nginx.prefix().join("store/a b")).unwrap();
+    ask(&nginx, "mp4:a b", 0).wait_for("NetStream.Play.Start");
+    let last = ["a%20b.mp4", "a%20b"].map(|it| format!("GET /store/{it}?addr=127.0.0.1 HTTP/1.1"));
+    wait_until("the second request", || asked(&nginx).ends_with(&last));
+    assert_eq!(names(&nginx.prefix().join("near")), [""; 0], "nothing is left behind");
+}
+
+#[test]
+fn downloads_are_kept_where_there_is_a_place_for_them() {
+    let nginx = start_remote("play_local_path @prefix@/near;", "");
+    fs::create_dir(nginx.prefix().join("store/sub")).unwrap();
+    let film = fs::read(nginx.prefix().join("store/plain.flv")).unwrap();
+    fs::write(nginx.prefix().join("store/sub/film.flv"), &film).unwrap();
+    for _ in 0..2 {
+        let mut peer = ask(&nginx, "sub/film", 60_000);
+        let messages = receive_to(&mut peer, |it| it.says("NetStream.Play.Stop"));
+        let frames = messages.iter().filter(|it| is_frame(it)).count();
+        assert_eq!(frames, Clip::plain().frames.video.len());
+        assert_eq!(fs::read(nginx.prefix().join("near/sub/film.flv")).unwrap(), film);
+        assert_eq!(names(&nginx.prefix().join("near")), ["sub"]);
+        assert_eq!(asked(&nginx).len(), 1, "the second time it is there");
+    }
+}
+
+#[test]
+fn a_server_without_the_file_is_one_place_of_several() {
+    let nginx = start_remote("play http://127.0.0.1:1/ @prefix@/far;", "");
+    fs::rename(nginx.prefix().join("store/end.mp4"), nginx.prefix().join("end.mp4")).unwrap();
+    fs::create_dir(nginx.prefix().join("far")).unwrap();
+    fs::rename(nginx.prefix().join("end.mp4"), nginx.prefix().join("far/end.mp4")).unwrap();
+    ask(&nginx, "end.mp4", 0).wait_for("NetStream.Play.Start");
+    nginx.wait_log(&["[error]", "downloading failed: connecting to 127.0.0.1:1 failed"]);
+    ask(&nginx, "nowhere", 0).wait_for("NetStream.Play.StreamNotFound");
+    // The other server is not asked for another name once it was found dead.
+    assert_eq!(nginx.log().matches("downloading failed").count(), 2);
+}
+
+#[test]
+fn a_slow_download_can_be_left() {
+    let nginx = start_remote("", "limit_rate_after 100k; limit_rate 1k;");
+    let peer = ask(&nginx, "plain", 0);
+    nginx.wait_log(&["downloading \"plain.flv\" from http://127.0.0.1"]);
+    wait_until("the file", || !names(&nginx.prefix().join("near")).is_empty());
+    drop(peer);
+    wait_until("its removal", || names(&nginx.prefix().join("near")).is_empty());
 }
 
 #[test]

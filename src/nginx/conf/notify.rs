@@ -182,7 +182,8 @@ impl NotifySettings {
         }))
     }
 
-    fn context(
+    /// How servers are met that speak TLS.
+    pub(super) fn context(
         &self,
         conf: &mut Conf,
         contexts: &mut ClientContexts,

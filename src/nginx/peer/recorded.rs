@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::event;
 use super::super::log::Level;
 use super::super::thread_pool;
-use super::super::vod::{self, OpenError, OpenFile};
+use super::super::vod::OpenFile;
 use super::super::worker::Shared;
 use super::{End, Peer, Role};
 use crate::file_view::ReadRequest;
@@ -19,19 +19,10 @@ use crate::rtmp::command::Play;
 use crate::rtmp::session::PlayRefusal;
 use crate::rtmp::{self, Message, MessageType};
 use crate::time::Instant;
-use crate::vod::{FileName, Output, Playback, Span, track_choice};
+use crate::vod::{Output, Playback, Span, track_choice};
 
 /// Bytes that wait to be sent, past which the next ones stay in the file.
 const WINDOW: usize = 64 << 10;
-
-/// A file is looked for.
-pub(super) struct Opening {
-    play: Play,
-    /// Whether a live stream of the name may be waited for, if there is no file.
-    may_be_live: bool,
-    /// Kept alive by the role, and looked at by what comes back from a thread.
-    alive: Rc<()>,
-}
 
 /// A file is played.
 pub(super) struct FilePlayer {
@@ -41,6 +32,7 @@ pub(super) struct FilePlayer {
     /// Whether the peer was told that playing has begun.
     accepted: bool,
     deadline: Option<Instant>,
+    /// Kept alive by the role, and looked at by what comes back from a thread.
     alive: Rc<()>,
 }
 
@@ -73,60 +65,8 @@ impl FilePlayer {
 }
 
 impl Peer {
-    /// Looks for the file that the client may mean. Gives the request back if it means none.
-    pub(super) fn look_for_file(&mut self, play: Play) -> Result<(), Play> {
-        let Some(application) = &self.application else { return Err(play) };
-        let Some(config) = application.play.clone() else { return Err(play) };
-        // -1 second, or milliseconds, is for live streams only.
-        let wants_live = application.live && matches!(play.start, -1 | -1000);
-        let name = match FileName::parse(&play.name) {
-            Ok(name) if !wants_live || name.is_explicit() => name,
-            _ => return Err(play),
-        };
-        let names = name.candidates();
-        let may_be_live = application.live && !name.is_explicit();
-        let alive = Rc::new(());
-        let (id, watch) = (self.id.0 as usize, Rc::downgrade(&alive));
-        self.role = Role::Opening(Box::new(Opening { play, may_be_live, alive }));
-        thread_pool::run_then(
-            move || vod::open(&config.directories, &names),
-            move |worker, found| {
-                if watch.strong_count() > 0 {
-                    worker.run(id, |peer, shared| peer.on_opened(found, shared));
-                }
-            },
-        );
-        Ok(())
-    }
-
-    /// The file has been looked for; `found` is none after a panic.
-    fn on_opened(
-        &mut self,
-        found: Option<Result<Option<OpenFile>, OpenError>>,
-        shared: &mut Shared,
-    ) -> Result<(), End> {
-        let Role::Opening(opening) = std::mem::replace(&mut self.role, Role::Idle) else {
-            return Ok(());
-        };
-        let Opening { play, may_be_live, alive } = *opening;
-        match found {
-            Some(Ok(Some(file))) => {
-                self.begin_file(&play, file, alive);
-                self.start_updates(shared);
-            }
-            Some(Ok(None)) if may_be_live => self.play_live(play, shared)?,
-            found => {
-                match found {
-                    Some(Err(error)) => self.connection.log(Level::Error, format_args!("{error}")),
-                    _ => self.connection.log(Level::Info, format_args!("refused: no such file")),
-                }
-                self.session.reject_play(PlayRefusal::StreamNotFound);
-            }
-        }
-        self.go_on(Ok(()), shared)
-    }
-
-    fn begin_file(&mut self, play: &Play, file: OpenFile, alive: Rc<()>) {
+    /// Begins to play the file.
+    pub(super) fn begin_file(&mut self, play: &Play, file: OpenFile) {
         let Some(application) = &self.application else { return };
         let positive = |millis: i64| u32::try_from(millis).ok();
         let span =
@@ -142,7 +82,7 @@ impl Peer {
             framing: application.stream.framing,
             accepted: false,
             deadline: None,
-            alive,
+            alive: Rc::new(()),
         }));
     }
 

@@ -147,7 +147,7 @@ impl Peer {
             return self.play_live(play, shared);
         }
         match self.look_for_file(play) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.search_on(shared),
             Err(play) => self.play_live(play, shared),
         }
     }
@@ -235,7 +235,7 @@ impl Peer {
                 }
             }
             Role::File(player) => recorded(player.playback()),
-            Role::Idle | Role::Publisher { .. } | Role::Opening(_) => {}
+            Role::Idle | Role::Publisher { .. } | Role::Search(_) => {}
         }
     }
 
@@ -245,7 +245,7 @@ impl Peer {
         self.tell_done(shared);
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
-            Role::Opening(_) | Role::File(_) => {}
+            Role::Search(_) | Role::File(_) => {}
             Role::Publisher { stream, .. } => {
                 let notices = shared.unpublish(self.id, stream);
                 self.tell_records(notices);

@@ -77,7 +77,7 @@ impl Peer {
                 shared.streams.channel(stream).map_or(0, |channel| channel.stream.timestamp())
             }
             Role::File(ref player) => player.timestamp(),
-            Role::Idle | Role::Opening(_) => 0,
+            Role::Idle | Role::Search(_) => 0,
         };
         let Some(told) = &self.told else { return Ok(()) };
         let time = event::now().saturating_since(told.since).as_secs();
