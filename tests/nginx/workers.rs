@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::media::{Clip, assert_unbroken};
 use crate::support::nginx::{Conf, Nginx};
 use crate::support::player::Player;
+use crate::support::process::children;
 use crate::support::publisher::Publisher;
 use crate::support::raw::{Peer, VIDEO};
 use crate::support::{wait_for, wait_until};
@@ -228,4 +229,32 @@ fn with_a_socket_for_each_worker_all_is_the_same() {
             nginx.reload();
         }
     }
+}
+
+#[test]
+fn a_new_binary_plays_what_is_published_to_the_old_one() {
+    let nginx = Nginx::start_conf(&Conf { orphan: true, ..workers(2, LIVE) });
+    let old_master = nginx.master();
+    let _publisher = Publisher::endless(Clip::plain(), &nginx.live("cam"));
+    let watcher = Player::start(&nginx.live("cam"));
+    watcher.wait_more(5);
+    let signal = |signal| kill_process(Pid::from_raw(old_master as i32).unwrap(), signal).unwrap();
+    // The old one's parent has to be gone.
+    wait_until("a new binary", || {
+        signal(Signal::USR2);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        nginx.prefix().join("nginx.pid.oldbin").exists() && nginx.master() != old_master
+    });
+    wait_until("new workers", || nginx.workers().len() == 2);
+    signal(Signal::QUIT);
+    wait_until("old workers that leave", || {
+        let mut workers = children(old_master);
+        workers.retain(|(_, line)| line.starts_with("nginx: worker process"));
+        workers.iter().all(|(_, line)| line.contains("is shutting down"))
+    });
+    let player = Player::start(&nginx.live("cam"));
+    let frames = player.wait_more(10);
+    assert_unbroken(&frames.video, &Clip::plain().frames.video);
+    let frames = watcher.wait_more(10);
+    assert_unbroken(&frames.video, &Clip::plain().frames.video);
 }

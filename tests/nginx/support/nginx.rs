@@ -35,6 +35,9 @@ pub struct Conf {
     /// Mounts a disk of that size, such as `64k`, at `@prefix@/disk`, for this nginx only; see
     /// [`can_mount`].
     pub disk: Option<&'static str>,
+    /// Has a process start nginx that ends then: nginx ignores the signal to start a new binary
+    /// while the process that started it is there.
+    pub orphan: bool,
 }
 
 impl Default for Conf {
@@ -48,6 +51,7 @@ impl Default for Conf {
             events: String::new(),
             workers: 1,
             disk: None,
+            orphan: false,
         }
     }
 }
@@ -64,7 +68,7 @@ impl Conf {
     }
 
     fn render(&self, prefix: &Path, rtmp_port: u16, http_port: u16) -> String {
-        let Self { main, rtmp, listen, server, http, events, workers, disk: _ } = self;
+        let Self { main, rtmp, listen, server, http, events, workers, .. } = self;
         let module = module();
         let module = module.display();
         // Workers of a root's nginx would be `nobody`, who may not write here.
@@ -105,6 +109,7 @@ impl Conf {
 /// A running nginx. Dropping it stops it and fails the test if its log holds an alert.
 pub struct Nginx {
     process: Process,
+    orphan: bool,
     prefix: TempDir,
     rtmp_port: u16,
     http_port: u16,
@@ -133,12 +138,15 @@ impl Nginx {
     fn try_start(conf: &Conf) -> Option<Self> {
         let (prefix, rtmp_port, http_port) = (new_prefix(), free_port(), free_port());
         write_conf(prefix.path(), &conf.render(prefix.path(), rtmp_port, http_port));
-        let mut nginx =
-            conf.disk.map_or_else(|| command(binary()), |size| with_disk(&prefix, size));
+        let mut nginx = match (conf.disk, conf.orphan) {
+            (Some(size), _) => with_disk(&prefix, size),
+            (None, true) => orphan(),
+            (None, false) => command(binary()),
+        };
         nginx.args(["-c", "nginx.conf", "-g", "daemon off;", "-p"]).arg(prefix.path());
         let process = Process::spawn("nginx", &mut nginx, &prefix.path().join("stderr"));
-        let mut nginx =
-            Self { process, prefix, rtmp_port, http_port, allowed: Mutex::new(Vec::new()) };
+        let (orphan, allowed) = (conf.orphan, Mutex::new(Vec::new()));
+        let mut nginx = Self { process, orphan, prefix, rtmp_port, http_port, allowed };
         nginx.wait_ready(conf.has_workers()).then_some(nginx)
     }
 
@@ -210,7 +218,12 @@ impl Nginx {
 
     /// The process id of the master.
     pub fn master(&self) -> u32 {
-        self.process.pid()
+        if !self.orphan {
+            return self.process.pid();
+        }
+        wait_for("a master process", || {
+            fs::read_to_string(self.prefix.path().join("nginx.pid")).ok()?.trim().parse().ok()
+        })
     }
 
     /// The process ids of the workers that accept connections.
@@ -320,6 +333,13 @@ fn module() -> PathBuf {
     let path = std::env::var_os("NGX_RTMP_MODULE").map_or_else(built, PathBuf::from);
     assert!(path.exists(), "no module at {}: run scripts/build first", path.display());
     path
+}
+
+/// An nginx whose parent ends. It is of the group of the process that does not.
+fn orphan() -> Command {
+    let mut shell = command("sh");
+    shell.args(["-c", "(\"$@\" & sleep 1); exec sleep 3600", "sh"]).arg(binary());
+    shell
 }
 
 /// nginx in a mount namespace of its own, so that the disk is gone with its processes.
