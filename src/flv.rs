@@ -13,6 +13,7 @@ mod audio;
 mod keyframe_index;
 mod keyframes;
 mod reader;
+mod survey;
 mod video;
 mod writer;
 
@@ -20,6 +21,7 @@ use bytes::{Buf, TryGetError};
 
 pub use audio::{AudioCodec, AudioKind, AudioPacket, AudioTag, audio_kind};
 pub use reader::{FlvReader, ReadError};
+pub use survey::Survey;
 pub use video::{FrameType, VideoCodec, VideoKind, VideoPacket, VideoTag, video_kind};
 pub use writer::{Contents, FlvWriter, Patch, TagType};
 

@@ -8,6 +8,7 @@ mod config;
 mod file;
 mod headers;
 mod names;
+mod opening;
 mod recorder;
 mod recording;
 mod timeline;

@@ -4,6 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::keyframe_index::KeyframeIndex;
+use super::survey::Survey;
 use super::video::{VideoKind, video_kind};
 use crate::amf0::Value;
 
@@ -73,10 +74,12 @@ pub struct FlvWriter {
 }
 
 /// The header of a file, and the size of the tag that is not before the first one.
-const FILE_HEADER_LEN: usize = 9 + 4;
+pub(super) const FILE_HEADER_LEN: usize = 9 + 4;
 /// Where the flags are in the header.
 const FLAGS_OFFSET: u64 = 4;
-const TAG_HEADER_LEN: usize = 11;
+pub(super) const TAG_HEADER_LEN: usize = 11;
+/// What a tag's size takes after it.
+pub(super) const SIZE_LEN: usize = 4;
 
 /// The longest text that is taken into metadata, so that it stays small.
 const MAX_TEXT: usize = 256;
@@ -107,9 +110,19 @@ impl FlvWriter {
         out.put_u32(9);
         out.put_u32(0);
         writer.len = FILE_HEADER_LEN as u64;
-        let metadata = writer.padded_metadata();
+        // It fits, as room was made for it.
+        let metadata = writer.fitted_metadata().unwrap_or_default();
         writer.put_tag(TagType::Script, 0, &metadata, out);
         writer
+    }
+
+    /// Goes on with a file that ends where `survey` says.
+    pub fn resume(survey: Survey) -> Self {
+        let Survey { end, duration, contents, index, metadata } = survey;
+        let (metadata_len, mut properties) =
+            metadata.map_or_else(Default::default, |it| (it.len, it.properties));
+        properties.retain(|(name, value)| is_fit(name, value));
+        Self { properties, metadata_len, contents, index, len: end, duration }
     }
 
     /// Appends a tag; `time` is in milliseconds from the file's beginning, and no `body` is longer
@@ -135,18 +148,18 @@ impl FlvWriter {
     }
 
     /// What is to be written over the beginning now that the file has its end.
-    pub fn finish(&self) -> [Patch; 2] {
+    pub fn finish(&self) -> Vec<Patch> {
         let flags = Bytes::copy_from_slice(&[self.contents.flags()]);
-        let metadata = self.padded_metadata();
-        let metadata_offset = (FILE_HEADER_LEN + TAG_HEADER_LEN) as u64;
-        [
-            Patch { offset: FLAGS_OFFSET, data: flags },
-            Patch { offset: metadata_offset, data: metadata.freeze() },
-        ]
+        let mut patches = vec![Patch { offset: FLAGS_OFFSET, data: flags }];
+        if let Some(metadata) = self.fitted_metadata() {
+            let offset = (FILE_HEADER_LEN + TAG_HEADER_LEN) as u64;
+            patches.push(Patch { offset, data: metadata.freeze() });
+        }
+        patches
     }
 
     fn put_tag(&mut self, kind: TagType, time: u32, body: &[u8], out: &mut BytesMut) {
-        out.reserve(TAG_HEADER_LEN + body.len() + 4);
+        out.reserve(TAG_HEADER_LEN + body.len() + SIZE_LEN);
         out.put_u8(kind.id());
         out.put_uint(body.len() as u64, 3);
         out.put_uint(u64::from(time & 0x00ff_ffff), 3);
@@ -154,14 +167,15 @@ impl FlvWriter {
         out.put_uint(0, 3);
         out.put_slice(body);
         out.put_u32((TAG_HEADER_LEN + body.len()) as u32);
-        self.len += (TAG_HEADER_LEN + body.len() + 4) as u64;
+        self.len += (TAG_HEADER_LEN + body.len() + SIZE_LEN) as u64;
     }
 
-    /// The metadata, made as long as it was in the beginning.
-    fn padded_metadata(&self) -> BytesMut {
+    /// The metadata, made as long as it was in the beginning, if it can be.
+    fn fitted_metadata(&self) -> Option<BytesMut> {
         let mut metadata = self.metadata();
-        let free = self.metadata_len.saturating_sub(metadata.len());
-        if let Some(count) = free.checked_sub(PADDING.len() + 4) {
+        let free = self.metadata_len.checked_sub(metadata.len())?;
+        if free > 0 {
+            let count = free.checked_sub(PADDING.len() + 4)?;
             // Before the end of the array. Readers skip nulls, of which each takes one byte; of the
             // texts, some take none that is as long.
             metadata.truncate(metadata.len() - ARRAY_END.len());
@@ -170,7 +184,7 @@ impl FlvWriter {
             metadata.put_bytes(NULL, count);
             metadata.put_slice(&ARRAY_END);
         }
-        metadata
+        Some(metadata)
     }
 
     fn metadata(&self) -> BytesMut {

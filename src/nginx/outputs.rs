@@ -2,7 +2,7 @@
 
 use super::conf::Application;
 use super::packager::Packager;
-use super::recorder::{RecordNotice, Recorders};
+use super::recorder::{RecordNotice, Recorders, Recording};
 use super::storage::Storage;
 use crate::client::Publication;
 use crate::media;
@@ -72,18 +72,22 @@ impl Outputs {
     }
 
     /// The publish has ended. Gives what the publisher is to be told.
-    pub(super) fn finish(self, storage: &mut Storage) -> Vec<RecordNotice> {
+    pub(super) fn finish(
+        self,
+        storage: &mut Storage,
+        unfinished: &mut Vec<Recording>,
+    ) -> Vec<RecordNotice> {
         if let Some(packager) = self.packager {
             packager.finish(storage);
         }
-        self.recorders.finish(storage)
+        self.recorders.finish(storage, unfinished)
     }
 
     /// The publish has moved to another worker, which has outputs of its own.
-    pub(super) fn hand_over(self, storage: &mut Storage) {
+    pub(super) fn hand_over(self, storage: &mut Storage, unfinished: &mut Vec<Recording>) {
         if let Some(packager) = self.packager {
             packager.hand_over(storage);
         }
-        self.recorders.finish(storage);
+        self.recorders.finish(storage, unfinished);
     }
 }

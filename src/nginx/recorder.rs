@@ -47,7 +47,8 @@ pub(super) struct Recorders {
     notices: Vec<RecordNotice>,
 }
 
-struct Recording {
+/// A recorder at work.
+pub(super) struct Recording {
     recorder: Recorder,
     settings: Arc<conf::Recorder>,
     publication: Rc<Publication>,
@@ -76,7 +77,7 @@ impl Recorders {
         }
         let now = now();
         for recording in &mut self.all {
-            recording.take_failure(storage);
+            recording.heed(storage);
             recording.recorder.push(message, now);
             recording.settle(storage, &mut self.notices);
         }
@@ -96,7 +97,7 @@ impl Recorders {
     pub(super) fn flush(&mut self, storage: &mut Storage) {
         self.is_scheduled = false;
         for recording in &mut self.all {
-            recording.take_failure(storage);
+            recording.heed(storage);
             recording.recorder.handle_timeout(event::now());
             recording.settle(storage, &mut self.notices);
         }
@@ -107,16 +108,37 @@ impl Recorders {
         mem::take(&mut self.notices)
     }
 
-    /// The publish has ended, or goes on elsewhere. Gives what the publisher is to be told.
-    pub(super) fn finish(mut self, storage: &mut Storage) -> Vec<RecordNotice> {
+    /// The publish has ended, or goes on elsewhere. Gives what the publisher is to be told. Those that are
+    /// not through yet are `unfinished`.
+    pub(super) fn finish(
+        mut self,
+        storage: &mut Storage,
+        unfinished: &mut Vec<Recording>,
+    ) -> Vec<RecordNotice> {
         for mut recording in self.all {
-            recording.take_failure(storage);
+            recording.heed(storage);
             recording.recorder.finish();
             recording.settle(storage, &mut self.notices);
-            storage.close(recording.output);
+            match recording.recorder.has_ended() {
+                true => storage.close(recording.output),
+                false => unfinished.push(recording),
+            }
         }
         self.notices
     }
+}
+
+/// Goes on with what was left when publishes ended.
+pub(super) fn settle_unfinished(unfinished: &mut Vec<Recording>, storage: &mut Storage) {
+    unfinished.retain_mut(|recording| {
+        recording.heed(storage);
+        recording.settle(storage, &mut Vec::new());
+        let has_ended = recording.recorder.has_ended();
+        if has_ended {
+            storage.close(recording.output);
+        }
+        !has_ended
+    });
 }
 
 impl Recording {
@@ -137,9 +159,13 @@ impl Recording {
         })
     }
 
-    fn take_failure(&mut self, storage: &mut Storage) {
+    /// Takes in what has come of file operations.
+    fn heed(&mut self, storage: &mut Storage) {
         if storage.take_failure(self.output).is_some() {
             self.recorder.storage_failed(event::now());
+        }
+        if let Some(survey) = storage.take_opened(self.output) {
+            self.recorder.opened(survey, now());
         }
     }
 

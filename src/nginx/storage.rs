@@ -20,6 +20,7 @@ use super::recorder::Recorded;
 use super::thread_pool::{self, InFlight};
 use super::worker::Worker;
 use crate::file_op::FileOp;
+use crate::flv::Survey;
 use crate::live::StreamKey;
 
 /// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
@@ -45,6 +46,8 @@ struct Output {
     queued: usize,
     state: State,
     failure: Option<Failure>,
+    /// What there was in the files that were opened to append to them.
+    opened: VecDeque<Option<Survey>>,
     /// The failures since all was well: after the first one they are no news.
     failures: u64,
     closed: bool,
@@ -100,7 +103,7 @@ impl thread_pool::Job for Job {
     fn finish(self, worker: &mut Worker) {
         let shared = worker.shared();
         shared.storage.finish(self);
-        shared.announce_recorded();
+        shared.settle_recordings();
     }
 }
 
@@ -117,6 +120,7 @@ impl Storage {
             Some((index, output)) => {
                 output.closed = false;
                 output.failure = None;
+                output.opened.clear();
                 OutputId(index)
             }
             None => OutputId(self.outputs.insert(Output { key: Some(key), ..Output::default() })),
@@ -129,6 +133,11 @@ impl Storage {
         let op = FileOp::Close { path: recorded.path.clone() };
         self.outputs[id.0].recordings.push_back(recorded);
         self.push(id, op);
+    }
+
+    /// What there is in the next file that has been opened to append to it.
+    pub(super) fn take_opened(&mut self, id: OutputId) -> Option<Option<Survey>> {
+        self.outputs[id.0].opened.pop_front()
     }
 
     /// The recordings that were completed since the last call.
@@ -177,7 +186,7 @@ impl Storage {
     /// Executes everything that is queued, before the process ends.
     pub(super) fn drain(&mut self) {
         assert!(self.threads_ended, "jobs may be in flight");
-        for (index, mut output) in mem::take(&mut self.outputs) {
+        for (index, output) in &mut self.outputs {
             match mem::take(&mut output.state) {
                 State::Idle(writer) => output.state = State::Idle(writer),
                 State::InFlight(in_flight) => {
@@ -221,6 +230,7 @@ impl Output {
     /// Takes back a job, and gives the recordings that it has completed.
     fn finish(&mut self, mut job: Job) -> Vec<Recorded> {
         self.queued -= job.ops.iter().map(weight).sum::<usize>();
+        self.opened.extend(job.writer.take_opened());
         let closed = job.writer.take_closed().into_iter();
         let recordings = closed.zip(iter::from_fn(|| self.recordings.pop_front()));
         let recorded = recordings.filter_map(|(is_kept, it)| is_kept.then_some(it)).collect();

@@ -24,7 +24,7 @@ use super::outputs::Outputs;
 use super::packager::Packager;
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
-use super::recorder::RecordNotice;
+use super::recorder::{RecordNotice, Recording};
 use super::relays::Relays;
 use super::schedule::{Due, Schedule};
 use super::server;
@@ -75,6 +75,8 @@ pub(super) struct Shared {
     pub(super) downloads: Downloads,
     /// What each stream that is published in this worker feeds besides players.
     pub(super) outputs: HashMap<StreamId, Outputs>,
+    /// Recordings that wait for the storage though their publishes have ended.
+    unfinished: Vec<Recording>,
     /// Where every connection's bytes are read to.
     pub(super) scratch: Box<[u8]>,
 }
@@ -99,6 +101,7 @@ impl Worker {
             http: HttpClient::new(),
             downloads: Downloads::default(),
             outputs: HashMap::new(),
+            unfinished: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
         Self {
@@ -287,7 +290,9 @@ impl Shared {
         self.review.post(stream);
         self.stop_pushes(stream);
         let outputs = self.outputs.remove(&stream);
-        outputs.map_or_else(Vec::new, |outputs| outputs.finish(&mut self.storage))
+        outputs.map_or_else(Vec::new, |outputs| {
+            outputs.finish(&mut self.storage, &mut self.unfinished)
+        })
     }
 
     /// A publisher of another worker has taken the place of `session`.
@@ -295,7 +300,7 @@ impl Shared {
         self.review.displace(session);
         self.hand_over_pushes(stream);
         if let Some(outputs) = self.outputs.remove(&stream) {
-            outputs.hand_over(&mut self.storage);
+            outputs.hand_over(&mut self.storage, &mut self.unfinished);
         }
     }
 
@@ -348,7 +353,10 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                     worker.finalize_upstream(id, &upstream::End::Exit);
                 }
                 worker.shared.storage.drain();
-                worker.shared.announce_recorded();
+                worker.shared.settle_recordings();
+                // What these had yet to write.
+                worker.shared.storage.drain();
+                worker.shared.settle_recordings();
                 worker.pulls.clear();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();

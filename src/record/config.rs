@@ -22,6 +22,8 @@ pub struct RecorderConfig {
     pub unique: bool,
     /// Whether its id is, as another recorder's files would have the same names.
     pub named_after_id: bool,
+    /// Whether a file that is there is continued.
+    pub append: bool,
     /// Whether a file is locked while it is written.
     pub lock: bool,
     /// When a file ends.

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use super::config::{Format, Media, Video};
 use super::headers::Headers;
-use crate::flv::{Contents, FlvWriter, Patch, TagType};
+use crate::flv::{Contents, FlvWriter, Patch, Survey, TagType};
 use crate::rtmp::{Message, MessageType};
 
 /// What a file's messages become.
@@ -27,6 +27,11 @@ impl File {
                 Self::Flv(FlvWriter::begin(contents, headers.properties(), out))
             }
         }
+    }
+
+    /// Goes on with a file.
+    pub(super) fn resume(survey: Survey) -> Self {
+        Self::Flv(FlvWriter::resume(survey))
     }
 
     /// Appends a message, `time` milliseconds after the file's beginning.

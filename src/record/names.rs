@@ -61,6 +61,7 @@ pub(super) struct Names {
     stem: String,
     suffix: Suffix,
     unique: bool,
+    append: bool,
     /// The last time that was part of a name.
     last_stamp: u64,
     last_dated: Option<PathBuf>,
@@ -85,6 +86,7 @@ impl Names {
             stem,
             suffix: config.suffix.clone(),
             unique: config.unique,
+            append: config.append,
             last_stamp: 0,
             last_dated: None,
         })
@@ -92,7 +94,7 @@ impl Names {
 
     /// Whether a file gets another name than the one before.
     pub(super) const fn vary(&self) -> bool {
-        self.unique || matches!(self.suffix, Suffix::Dated(_))
+        self.unique || !self.append && matches!(self.suffix, Suffix::Dated(_))
     }
 
     /// The name of a file that begins `now`.
@@ -102,6 +104,7 @@ impl Names {
         }
         let path = self.path("", now);
         match self.suffix {
+            _ if self.append => path,
             Suffix::Fixed(_) => path,
             // Two begun in the same second, minute or whatever is told.
             Suffix::Dated(_) if self.last_dated.as_ref() == Some(&path) => self.next_stamped(now),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use super::config::{Media, RecorderConfig, Video};
 use super::file::File;
 use super::headers::{Headers, Kind};
 use super::names::Names;
+use super::opening::{Held, Opening};
 use super::recording::Recording;
-use super::timeline::Timeline;
+use super::timeline::{STEP, Timeline};
 use crate::file_op::FileOp;
+use crate::flv::Survey;
 use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
@@ -23,17 +26,22 @@ use crate::time::Instant;
 /// How long after a failure the next file is tried at the earliest.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether a file is open, while nothing else happens.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// One recorder of a publish. Messages in, file operations out: drain [`poll_op`](Self::poll_op) and
 /// [`poll_status`](Self::poll_status) after every other call, and call
 /// [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) has come.
 ///
 /// ```text
 ///           keyframe, or audio if there is no video
-///   Waiting ──────────────────────────────────────> Recording
+///   Waiting ───────────────> (Opening) ───────────> Recording
 ///      ^                                                │
 ///      └─ interval, size or frames reached; failure ────┤
 ///                                                       │
 ///   Ended <── limit reached, and no other name; end ────┘
+///
+/// A file that is continued has to be opened before it is known what to write.
 /// ```
 #[derive(Debug)]
 pub struct Recorder {
@@ -44,6 +52,8 @@ pub struct Recorder {
     state: State,
     /// Whether there is a file that was left as it was when the storage failed.
     failed: bool,
+    /// Whether the stream has ended.
+    finished: bool,
     ops: VecDeque<FileOp>,
     statuses: VecDeque<RecordStatus>,
 }
@@ -52,6 +62,7 @@ pub struct Recorder {
 enum State {
     /// The next file begins at the next keyframe, but not before an instant.
     Waiting(Instant),
+    Opening(Opening),
     Recording(Recording),
     Ended,
 }
@@ -70,6 +81,7 @@ impl Recorder {
             timeline: Timeline::default(),
             state: State::Waiting(Instant::default()),
             failed: false,
+            finished: false,
             ops: VecDeque::new(),
             statuses: VecDeque::new(),
         })
@@ -98,8 +110,10 @@ impl Recorder {
 
     /// Writes what has waited long enough.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let State::Recording(recording) = &mut self.state {
-            recording.flush_due(now, &mut self.ops);
+        match &mut self.state {
+            State::Recording(recording) => recording.flush_due(now, &mut self.ops),
+            State::Opening(opening) => opening.look_again = now + LOOK,
+            State::Waiting(_) | State::Ended => {}
         }
     }
 
@@ -107,7 +121,25 @@ impl Recorder {
     pub fn timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Recording(recording) => recording.deadline(),
+            State::Opening(opening) => Some(opening.look_again),
             State::Waiting(_) | State::Ended => None,
+        }
+    }
+
+    /// The file of [`FileOp::Append`] is open, and holds what `survey` says, if anything.
+    pub fn opened(&mut self, survey: Option<Survey>, now: Now) {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Opening(opening) => {
+                let recording = self.resume(opening.path, survey, opening.base, now.instant);
+                self.state = State::Recording(recording);
+                for Held { message, kind, time } in opening.messages {
+                    self.write(&message, kind, time, now);
+                }
+                if self.finished {
+                    self.finish();
+                }
+            }
+            state => self.state = state,
         }
     }
 
@@ -117,18 +149,38 @@ impl Recorder {
         match mem::replace(&mut self.state, State::Ended) {
             State::Recording(recording) => {
                 recording.close(&mut self.ops);
-                self.failed = true;
-                self.statuses.push_back(RecordStatus::Failed);
-                self.state = State::Waiting(now + RETRY);
+                self.fail(now);
+            }
+            State::Opening(opening) => {
+                opening.close(&mut self.ops);
+                self.fail(now);
             }
             state => self.state = state,
         }
     }
 
+    fn fail(&mut self, now: Instant) {
+        self.failed = true;
+        self.statuses.push_back(RecordStatus::Failed);
+        self.state = match self.finished {
+            true => State::Ended,
+            false => State::Waiting(now + RETRY),
+        };
+    }
+
     /// The stream has ended.
     pub fn finish(&mut self) {
-        self.end_file();
-        self.state = State::Ended;
+        self.finished = true;
+        if !matches!(self.state, State::Opening(_)) {
+            self.end_file();
+            self.state = State::Ended;
+        }
+    }
+
+    /// Whether nothing more will be done; when the stream has ended, a file may still have to be
+    /// [`opened`](Self::opened).
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
     }
 
     /// The next file operation.
@@ -159,34 +211,61 @@ impl Recorder {
                 self.begin_file(time, now);
             }
             State::Waiting(from) if *from <= now.instant => self.begin_file(time, now),
-            State::Recording(_) | State::Waiting(_) | State::Ended => {}
+            State::Recording(_) | State::Opening(_) | State::Waiting(_) | State::Ended => {}
         }
     }
 
     fn begin_file(&mut self, time: i64, now: Now) {
+        let RecorderConfig { append, lock, .. } = *self.config;
         // What was saved of a file before a failure must not be replaced.
-        let path = match self.failed {
+        let path = match self.failed && !append {
             true => self.names.next_stamped(now),
             false => self.names.next(now),
         };
-        let RecorderConfig { format, media, lock, .. } = *self.config;
-        self.ops.push_back(FileOp::Replace { path: path.clone(), lock });
         self.statuses.push_back(RecordStatus::Start);
+        self.state = if append {
+            self.ops.push_back(FileOp::Append { path: path.clone(), lock });
+            State::Opening(Opening::new(path, time, now.instant + LOOK))
+        } else {
+            self.ops.push_back(FileOp::Replace { path: path.clone(), lock });
+            State::Recording(self.resume(path, None, time, now.instant))
+        };
+    }
+
+    /// Begins or continues a file, with headers.
+    fn resume(&self, path: PathBuf, survey: Option<Survey>, time: i64, now: Instant) -> Recording {
+        let RecorderConfig { format, media, .. } = *self.config;
         let mut buffer = BytesMut::new();
-        let file = File::begin(format, media, &self.headers, &mut buffer);
-        let mut recording = Recording::new(path, file, time, now.instant, buffer);
+        let (file, base) = match survey {
+            Some(survey) => {
+                let base = time - i64::from(survey.duration) - STEP;
+                (File::resume(survey), base)
+            }
+            None => (File::begin(format, media, &self.headers, &mut buffer), time),
+        };
+        let mut recording = Recording::new(path, file, base, now, buffer);
         let Headers { audio, video, .. } = &self.headers;
         for header in video.iter().filter(|_| media.video != Video::None) {
-            recording.write(header, time, now.instant);
+            recording.write(header, time, now);
         }
         for header in audio.iter().filter(|_| media.audio) {
-            recording.write(header, time, now.instant);
+            recording.write(header, time, now);
         }
-        self.state = State::Recording(recording);
+        recording
     }
 
     fn write(&mut self, message: &Message, kind: Kind, time: i64, now: Now) {
-        let State::Recording(recording) = &mut self.state else { return };
+        let recording = match &mut self.state {
+            State::Recording(recording) => recording,
+            State::Opening(opening) => {
+                let held = Held { message: message.clone(), kind, time };
+                if !opening.hold(held) {
+                    self.storage_failed(now.instant);
+                }
+                return;
+            }
+            State::Waiting(_) | State::Ended => return,
+        };
         if kind == Kind::Inter && !recording.has_keyframe {
             return;
         }

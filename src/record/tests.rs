@@ -1,6 +1,7 @@
 //! Recorders over virtual time, and files as a disk would have them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use super::*;
 use crate::amf0::Value;
 use crate::file_op::FileOp;
+use crate::flv::Survey;
 use crate::rtmp::session::RecordStatus;
 use crate::rtmp::{Message, MessageType};
 
@@ -39,6 +41,7 @@ pub(super) fn config() -> RecorderConfig {
         suffix: Suffix::Fixed(".flv".into()),
         unique: false,
         named_after_id: false,
+        append: false,
         lock: false,
         limits: Limits::default(),
     }
@@ -54,6 +57,9 @@ struct Bench {
     now: u64,
     files: BTreeMap<PathBuf, Vec<u8>>,
     closed: Vec<PathBuf>,
+    /// Whether files cannot be opened for now, and those that are to be.
+    stalled: bool,
+    opening: Vec<PathBuf>,
     statuses: Vec<RecordStatus>,
 }
 
@@ -65,6 +71,8 @@ impl Bench {
             now: 1_000_000,
             files: BTreeMap::new(),
             closed: Vec::new(),
+            stalled: false,
+            opening: Vec::new(),
             statuses: Vec::new(),
         }
     }
@@ -101,6 +109,7 @@ impl Bench {
         while let Some(op) = self.recorder.poll_op() {
             match op {
                 FileOp::Replace { path, .. } => drop(self.files.insert(path, Vec::new())),
+                FileOp::Append { path, .. } => self.opening.push(path),
                 FileOp::Write { path, data } => self.file(path).extend(data),
                 FileOp::Patch { path, offset, data } => {
                     self.file(path)[offset as usize..][..data.len()].copy_from_slice(&data);
@@ -109,6 +118,19 @@ impl Bench {
                 op => panic!("{op:?}"),
             }
         }
+        if !self.stalled && !self.opening.is_empty() {
+            self.open();
+        }
+    }
+
+    fn open(&mut self) {
+        for path in std::mem::take(&mut self.opening) {
+            let file = self.files.entry(path).or_default();
+            let survey = Survey::of(&mut Cursor::new(&file)).unwrap();
+            file.truncate(survey.as_ref().map_or(0, |survey| survey.end as usize));
+            self.recorder.opened(survey, at(self.now));
+        }
+        self.drain();
     }
 
     fn file(&mut self, path: PathBuf) -> &mut Vec<u8> {
@@ -340,4 +362,80 @@ fn a_header_that_changes_is_recorded_where_it_came() {
     bench.second(1);
     let bench = bench.finish();
     assert_eq!(bench.tags("/rec/cam.flv")[5], (9, 500, &b"\x17\x00\0\0\0other"[..]));
+}
+
+/// Records two seconds to the file that there is, if there is one.
+fn appended(files: BTreeMap<PathBuf, Vec<u8>>) -> Bench {
+    let mut bench = Bench::new(RecorderConfig { append: true, ..config() });
+    bench.files = files;
+    bench.second(0);
+    bench.second(1);
+    bench.finish()
+}
+
+#[test]
+fn a_file_is_continued_in_one_time_line() {
+    let mut files = appended(BTreeMap::new()).files;
+    // Cut off in a tag, as by a crash.
+    files.get_mut(&PathBuf::from("/rec/cam.flv")).unwrap().extend([9, 0, 1, 0, 0]);
+    let bench = appended(files);
+    assert_eq!(bench.names(), ["/rec/cam.flv"]);
+    let times: Vec<_> = bench.tags("/rec/cam.flv").iter().map(|tag| tag.1).collect();
+    let once = [0, 0, 0, 10, 500, 1000, 1010, 1500];
+    assert_eq!(times, [once, once.map(|time| time + 1520)].concat());
+    let metadata = bench.metadata("/rec/cam.flv");
+    assert_eq!(metadata.get("duration"), Some(&3.02.into()));
+    let times = metadata.get("keyframes").and_then(|it| it.get("times"));
+    let expected = [0.0, 1.0, 1.52, 2.52].map(Value::from);
+    assert_eq!(times, Some(&Value::StrictArray(expected.to_vec())));
+}
+
+#[test]
+fn what_comes_before_the_file_is_open_is_held() {
+    let mut bench = Bench::new(RecorderConfig { append: true, ..config() });
+    bench.stalled = true;
+    bench.second(0);
+    assert!(bench.recorder.timeout().is_some_and(|at| at.as_millis() < bench.now + 500));
+    bench.second(1);
+    bench.recorder.finish();
+    assert!(!bench.recorder.has_ended());
+    bench.open();
+    assert!(bench.recorder.has_ended());
+    assert_eq!(bench.closed, [PathBuf::from("/rec/cam.flv")]);
+    assert_eq!(bench.tags("/rec/cam.flv").len(), 8);
+}
+
+#[test]
+fn only_so_much_is_held() {
+    let mut bench = Bench::new(RecorderConfig { append: true, ..config() });
+    bench.stalled = true;
+    bench.second(0);
+    for _ in 0..9 {
+        bench.video(1000, &[INTER, &[0; 1 << 20]].concat());
+    }
+    assert_eq!(bench.statuses, [RecordStatus::Start, RecordStatus::Failed]);
+    assert_eq!(bench.closed, [PathBuf::from("/rec/cam.flv")]);
+    bench.open();
+    bench.closed.clear();
+    bench.stalled = false;
+    bench.now += 1000;
+    bench.second(2);
+    let bench = bench.finish();
+    assert_eq!(bench.tags("/rec/cam.flv").len(), 5);
+}
+
+#[test]
+fn a_failure_is_followed_by_more_of_the_same_file() {
+    let mut bench = Bench::new(RecorderConfig { append: true, ..config() });
+    bench.second(0);
+    bench.recorder.handle_timeout(at(bench.now + 500).instant);
+    bench.drain();
+    bench.recorder.storage_failed(at(bench.now).instant);
+    bench.drain();
+    bench.closed.clear();
+    bench.now += 2000;
+    bench.second(3);
+    let bench = bench.finish();
+    assert_eq!(bench.names(), ["/rec/cam.flv"]);
+    assert_eq!(bench.tags("/rec/cam.flv").len(), 10);
 }

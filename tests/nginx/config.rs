@@ -118,6 +118,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("record_path", "rec", RECORDING),
     ("record_suffix", "-%Y%m%d-%H%M%S.flv", RECORDING),
     ("record_unique", "on", RECORDING),
+    ("record_append", "on", RECORDING),
     ("record_lock", "on", RECORDING),
     ("record_max_size", "100m", RECORDING),
     ("record_max_frames", "1k", RECORDING),

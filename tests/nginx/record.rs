@@ -425,3 +425,33 @@ fn names_cannot_lead_out_of_the_directory() {
     nginx.wait_log(&["[error]", "is not recorded", "empty part in stream name"]);
     nginx.wait_log(&["[error]", "is not recorded", "too long"]);
 }
+
+#[test]
+fn a_file_is_continued_by_the_next_publish_and_after_a_crash() {
+    let nginx = Nginx::start(
+        "application live { live on; record all; record_path rec; record_append on; }",
+    );
+    let clip = Clip::plain();
+    let path = record_clip(&nginx, "live");
+    assert_whole(&path);
+
+    let mut peer = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    let before = whole_tags(&path);
+    let sent = send_clip(&mut peer, flv_tags(&clip.path).into_iter().take(100));
+    wait_until("more in the file", || whole_tags(&path) == before + sent);
+    kill_worker(&nginx);
+    peer.wait_closed();
+    wait_until("another worker", || !nginx.workers().is_empty());
+
+    Publisher::once(clip, &nginx.live("cam")).finish();
+    wait_recorded(&nginx, 2);
+    let frames = Frames::of(&path);
+    let interrupted = frames.video.len() - 2 * clip.frames.video.len();
+    let all = [&clip.frames.video[..], &clip.frames.video[..interrupted], &clip.frames.video];
+    assert_eq!(digests(&frames.video), digests(&all.concat()));
+    assert!(frames.video.windows(2).all(|pair| pair[0].dts < pair[1].dts));
+    let last = frames.video.last().unwrap().dts as f64 / 1000.0;
+    assert!((duration(&path) - last).abs() < 0.2, "{} and {last}", duration(&path));
+    let seconds = format!("{}", last - 1.5);
+    assert_eq!(first_after_seek(&path, &seconds), clip.frames.video[3 * clip.gop].md5);
+}

@@ -17,6 +17,7 @@ settings! {
         path: PathBuf,
         suffix: Suffix,
         unique: bool,
+        append: bool,
         lock: bool,
         max_size: usize,
         max_frames: usize,
@@ -34,6 +35,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(c"record_path", RECORDING, Setter::Path(|s| &mut s.record.path)),
     Directive::new(c"record_suffix", RECORDING, Setter::Argument(set_suffix)),
     Directive::new(c"record_unique", RECORDING, Setter::Flag(|s| &mut s.record.unique)),
+    Directive::new(c"record_append", RECORDING, Setter::Flag(|s| &mut s.record.append)),
     Directive::new(c"record_lock", RECORDING, Setter::Flag(|s| &mut s.record.lock)),
     Directive::new(
         c"record_max_size",
@@ -153,6 +155,7 @@ impl RecordSettings {
             path: self.path.clone()?,
             suffix: self.suffix.clone().unwrap_or_else(|| Suffix::Fixed(".flv".to_owned())),
             unique: self.unique.unwrap_or(false),
+            append: self.append.unwrap_or(false) && !self.unique.unwrap_or(false),
             named_after_id: false,
             lock: self.lock.unwrap_or(false),
             limits: Limits {

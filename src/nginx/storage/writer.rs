@@ -2,18 +2,27 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::mem;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
 
 use crate::file_op::FileOp;
+use crate::flv::Survey;
 
 /// Modes of what is created: readable by all, as nginx's own files and unlike its umask, which is 0.
 const FILE_MODE: u32 = 0o644;
 const DIRECTORY_MODE: u32 = 0o755;
+
+/// How often, and how many times, a locked file is tried: a worker that the stream has left is soon
+/// through with it, and a thread must not wait for ever.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+const LOCK_TRIES: u32 = 100;
 
 /// An output's open file, kept open from its creation on while it is written to.
 #[derive(Debug, Default)]
@@ -21,6 +30,8 @@ pub(super) struct Writer {
     open: Option<OpenFile>,
     /// Whether each file that was closed since the last look had anything in it.
     closed: Vec<bool>,
+    /// What there was in each file that was opened to append to it since the last look.
+    opened: Vec<Option<Survey>>,
 }
 
 #[derive(Debug)]
@@ -72,6 +83,11 @@ impl Writer {
         mem::take(&mut self.closed)
     }
 
+    /// For each file that was opened to append to it since the last call, what there is in it.
+    pub(super) fn take_opened(&mut self) -> Vec<Option<Survey>> {
+        mem::take(&mut self.opened)
+    }
+
     /// Whether what is written is at once where it belongs.
     pub(super) fn is_in_place(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.in_place)
@@ -81,6 +97,7 @@ impl Writer {
         match op {
             FileOp::Create { path } => self.open(path, false, create),
             FileOp::Replace { path, lock } => self.open(path, true, |path| replace(path, *lock)),
+            FileOp::Append { path, lock } => self.append(path, *lock),
             FileOp::Write { path, data } => self.file(path)?.append(data),
             FileOp::Patch { path, offset, data } => {
                 self.file(path)?.file.write_all_at(data, *offset)
@@ -110,6 +127,22 @@ impl Writer {
         self.open = None;
         let file = open(path)?;
         self.open = Some(OpenFile { path: path.to_owned(), file, len: 0, in_place, broken: false });
+        Ok(())
+    }
+
+    fn append(&mut self, path: &Path, lock: bool) -> io::Result<()> {
+        self.open = None;
+        let mut file = open_below(path, OpenOptions::new().read(true).write(true).create(true))?;
+        if lock {
+            wait_lock(&file)?;
+        }
+        let survey = Survey::of(&mut file)?;
+        let len = survey.as_ref().map_or(0, |survey| survey.end);
+        file.set_len(len)?;
+        file.seek(SeekFrom::Start(len))?;
+        let path = path.to_owned();
+        self.open = Some(OpenFile { path, file, len, in_place: true, broken: false });
+        self.opened.push(survey);
         Ok(())
     }
 
@@ -164,6 +197,17 @@ fn replace(path: &Path, lock: bool) -> io::Result<File> {
     Ok(file)
 }
 
+/// Locks a file, once whoever has locked it is through.
+fn wait_lock(file: &File) -> io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN | Errno::ACCESS) => thread::sleep(LOCK_INTERVAL),
+            result => return Ok(result?),
+        }
+    }
+    Err(Errno::AGAIN.into())
+}
+
 /// Opens a file, whose directory is created if it is missing.
 fn open_below(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.mode(FILE_MODE);
@@ -186,6 +230,7 @@ fn remove(path: &Path) -> io::Result<()> {
 fn action(op: &FileOp) -> &'static str {
     match op {
         FileOp::Create { .. } | FileOp::Replace { .. } => "creating",
+        FileOp::Append { .. } => "opening",
         FileOp::Write { .. } | FileOp::Patch { .. } => "writing",
         FileOp::Close { .. } => "closing",
         FileOp::Rename { .. } => "renaming",
@@ -289,5 +334,33 @@ mod tests {
             .unwrap();
         assert_eq!(writer.take_closed(), [false, false]);
         assert!(!path.exists());
+    }
+
+    fn append(path: &Path) -> FileOp {
+        FileOp::Append { path: path.to_owned(), lock: true }
+    }
+
+    #[test]
+    fn a_file_is_continued_where_its_last_whole_tag_ends() {
+        const FLV: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/cam.flv");
+        let mut writer = Writer::default();
+        writer.execute(&[append(&path), write(&path, FLV)]).unwrap();
+        writer.execute(&[write(&path, b"\x09\0\0"), FileOp::Close { path: path.clone() }]).unwrap();
+        writer.execute(&[append(&path), write(&path, b"more")]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [FLV, b"more"].concat());
+        let ends = writer.take_opened().into_iter().map(|it| it.map(|survey| survey.end));
+        assert_eq!(ends.collect::<Vec<_>>(), [None, Some(FLV.len() as u64)]);
+    }
+
+    #[test]
+    fn other_files_are_not_continued() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notes.txt");
+        fs::write(&path, "some text of somebody").unwrap();
+        let error = Writer::default().execute(&[append(&path)]).unwrap_err();
+        assert!(error.to_string().contains("no FLV file"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"some text of somebody");
     }
 }

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::live::StreamId;
 use crate::nginx::log::{self, Level};
-use crate::nginx::recorder::{RecordNotice, Recorded};
+use crate::nginx::recorder::{self, RecordNotice, Recorded};
 use crate::nginx::schedule::Due;
 
 impl Shared {
@@ -23,8 +23,10 @@ impl Shared {
         outputs.map_or_else(Vec::new, |outputs| outputs.recorders().take_notices())
     }
 
-    /// Tells whoever wants to know of the recordings that have been completed.
-    pub(in crate::nginx) fn announce_recorded(&mut self) {
+    /// Goes on with recordings after file operations, and tells whoever wants to know of those that have
+    /// been completed.
+    pub(in crate::nginx) fn settle_recordings(&mut self) {
+        recorder::settle_unfinished(&mut self.unfinished, &mut self.storage);
         for Recorded { publication, recorder, path } in self.storage.take_recorded() {
             let (name, id, path) = (&publication.name, &recorder.config.id, path.display());
             let text = format_args!("recorded \"{path}\", of \"{name}\" by \"{id}\"");
