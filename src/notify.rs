@@ -10,4 +10,4 @@ mod verdict;
 
 pub use call::{Call, Event, Hook, Subject, Updated};
 pub use callbacks::{Callbacks, Format, Signer, Style};
-pub use verdict::{Denial, UpdatePolicy, Verdict};
+pub use verdict::{Denial, UpdatePolicy, Verdict, relay_name};

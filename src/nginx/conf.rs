@@ -8,6 +8,7 @@
 mod access;
 mod address;
 mod auto_push;
+mod client_tls;
 mod core;
 mod directive;
 mod hls;
@@ -35,13 +36,14 @@ use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_cycle, ngx_cycle_t};
 
 use self::access::AccessSettings;
 use self::address::Candidate;
+use self::client_tls::ClientContexts;
 use self::core::CoreSettings;
 use self::directive::{Directive, Level, MAIN, SERVER, Setter};
 use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
 use self::live::LiveSettings;
-use self::notify::{ClientContexts, NotifySettings};
+use self::notify::NotifySettings;
 use self::play::PlaySettings;
 use self::record::RecordSettings;
 use self::relay::{RelayConfig, RelaySettings};
@@ -422,7 +424,7 @@ fn resolve_application(
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         play: settings.play.config(conf, &settings.notify, contexts)?,
         hls: settings.hls.config().map(Arc::new),
-        relays: settings.relay.config(conf)?,
         recorders: record::recorders(block),
+        relays: settings.relay.config(conf, contexts, settings.notify.may_redirect())?,
     })
 }

@@ -1,5 +1,7 @@
 //! Callbacks as they are carried out: requests, and what is done with the replies.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::dial::Destination;
@@ -9,6 +11,7 @@ use super::tls::ClientContext;
 use super::worker::{Shared, Worker};
 use crate::http::{Head, Scheme, Url};
 use crate::notify::{Call, Callbacks, UpdatePolicy};
+use crate::relay::{Direction, Target};
 
 /// The callbacks of an application, or of a server.
 #[derive(Debug)]
@@ -21,6 +24,11 @@ pub(super) struct Notify {
     /// How often a server is told that a client goes on; zero for never.
     pub(super) update_interval: Duration,
     pub(super) update_policy: UpdatePolicy,
+    /// Whether a stream that a callback sends to another server, or gets from there, is here known
+    /// by a name made of the URL.
+    pub(super) renames_redirected: bool,
+    /// Whether the server's host may be a name.
+    pub(super) redirects_to_names: bool,
 }
 
 /// A callback was not answered.
@@ -55,6 +63,13 @@ impl Notify {
                 log::cycle(Level::Error, format_args!("{error}"));
             }
         });
+    }
+
+    /// The server that a callback names, if it can be one.
+    pub(super) fn target(&self, direction: Direction, url: &str) -> Option<Arc<Target>> {
+        let target = Target::parse(direction, &[url]).ok()?;
+        let is_good = self.redirects_to_names || target.host.parse::<IpAddr>().is_ok();
+        is_good.then(|| Arc::new(target))
     }
 
     fn destination(&self, url: &Url) -> Destination {

@@ -127,6 +127,22 @@ impl Shared {
         }
     }
 
+    /// Begins to push a stream that is published here to where a callback sends it.
+    pub(super) fn start_push_to(
+        &mut self,
+        target: Arc<Target>,
+        stream: StreamId,
+        publication: &Publication,
+        application: &Arc<Application>,
+    ) {
+        let Some((server, _)) = conf::main().and_then(|main| main.application(application.id))
+        else {
+            return;
+        };
+        let targets = vec![target];
+        self.start_relay(Job::Push(stream), server, application, publication.clone(), targets);
+    }
+
     /// The stream is not published here any more. What is being pushed ends by itself, once the
     /// server has all of it.
     pub(super) fn stop_pushes(&mut self, stream: StreamId) {
@@ -148,6 +164,22 @@ impl Shared {
     /// Begins to pull a stream that has players and no publisher, if its application says from where,
     /// and no other worker does.
     pub(super) fn start_pull(&mut self, stream: StreamId) {
+        self.start_pull_by(stream, |application, name| {
+            let pulls = application.relays.pulls.iter();
+            pulls.filter(|it| it.takes(name) && !it.is_static).cloned().collect()
+        });
+    }
+
+    /// Begins to pull a stream from where a callback sends its player, unless it is pulled already.
+    pub(super) fn start_pull_from(&mut self, target: Arc<Target>, stream: StreamId) {
+        self.start_pull_by(stream, |_, _| vec![target]);
+    }
+
+    fn start_pull_by(
+        &mut self,
+        stream: StreamId,
+        targets: impl FnOnce(&Application, &str) -> Vec<Arc<Target>>,
+    ) {
         let job = Job::Pull(stream);
         if self.relays.relays.values().any(|relay| relay.job == job) {
             return;
@@ -161,9 +193,7 @@ impl Shared {
         else {
             return;
         };
-        let pulls = application.relays.pulls.iter();
-        let targets: Vec<_> =
-            pulls.filter(|it| it.takes(&name) && !it.is_static).cloned().collect();
+        let targets = targets(application, &name);
         if !targets.is_empty() {
             let publication = local_publication(application, name);
             self.start_relay(job, server, application, publication, targets);

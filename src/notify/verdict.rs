@@ -1,5 +1,7 @@
 //! What a reply says.
 
+use md5::{Digest, Md5};
+
 use crate::http::Head;
 
 /// What becomes of a client that wants to connect, publish or play.
@@ -82,6 +84,11 @@ impl Verdict {
     }
 }
 
+/// The name by which a stream is known that is relayed to or from `url`: its MD5.
+pub fn relay_name(url: &str) -> String {
+    Md5::digest(url).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl UpdatePolicy {
     /// Whether the client lives on; `status` is that of the reply, if there was one.
     pub const fn keeps(self, status: Option<u16>) -> bool {
@@ -147,6 +154,8 @@ mod tests {
         for url in ["rtmp://h/app/name", "RTMP://1.2.3.4:1/a/b?c", "rtmps://h/app/name"] {
             assert_eq!(verdict(301, Some(url)), Verdict::Redirect(url.into()));
         }
+        // By md5sum.
+        assert_eq!(relay_name("rtmp://h/app/name"), "ba70f9d79fa14e902c64ea4526ca5d00");
     }
 
     #[test]

@@ -51,6 +51,8 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("notify_secret", "abc", MAIN | SERVER | APPLICATION),
     ("notify_update_timeout", "0", MAIN | SERVER | APPLICATION),
     ("notify_update_strict", "on", MAIN | SERVER | APPLICATION),
+    ("notify_relay_redirect", "on", MAIN | SERVER | APPLICATION),
+    ("notify_no_resolve", "on", MAIN | SERVER | APPLICATION),
     ("notify_ssl_verify", "off", MAIN | SERVER | APPLICATION),
     ("notify_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),
     ("netcall_timeout", "5s", MAIN | SERVER),
@@ -113,7 +115,6 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("pull_reconnect", "1s", MAIN | SERVER | APPLICATION),
     ("session_relay", "on", MAIN | SERVER | APPLICATION),
     ("relay_ssl_verify", "off", MAIN | SERVER | APPLICATION),
-    ("relay_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),
     ("record", "all", RECORDING),
     ("record_path", "rec", RECORDING),
     ("record_suffix", "-%Y%m%d-%H%M%S.flv", RECORDING),
@@ -125,6 +126,11 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("record_interval", "15m", RECORDING),
     ("record_interval_size", "1m", RECORDING),
     ("record_notify", "on", RECORDING),
+    (
+        "relay_ssl_trusted_certificate",
+        "/etc/ssl/certs/ca-certificates.crt",
+        MAIN | SERVER | APPLICATION,
+    ),
 ];
 
 /// Directives without effect, which are warned of wherever they stand.

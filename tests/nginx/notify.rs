@@ -99,7 +99,7 @@ fn who_is_denied_is_told_so_and_closed() {
 #[test]
 fn a_new_name_is_that_of_hls_and_players() {
     let server = HttpServer::start(|asked| match asked.is_about("publish") {
-        true => Answer::Reply("302 Found\r\nLocation: cam\r\nContent-Length: 0\r\n\r\n"),
+        true => Answer::Redirect("cam".into()),
         false => OK,
     });
     let nginx = Nginx::start(&format!(
@@ -121,9 +121,7 @@ fn a_new_name_is_that_of_hls_and_players() {
 
 #[test]
 fn another_application_may_be_given() {
-    let server = HttpServer::start(|_| {
-        Answer::Reply("301 Moved\r\nLocation: live\r\nContent-Length: 0\r\n\r\n")
-    });
+    let server = HttpServer::start(|_| Answer::Redirect("live".into()));
     let nginx = Nginx::start(&format!(
         "on_connect {}; on_disconnect {0}; application live {{ live on; }}",
         server.url("")
@@ -132,6 +130,56 @@ fn another_application_may_be_given() {
     nginx.wait_log(&["publishing", "application: \"live\""]);
     drop(_publisher);
     assert!(server.wait("disconnect").body.starts_with("app=live&"));
+}
+
+#[test]
+fn a_publish_may_be_sent_on_to_another_server() {
+    let (origin, clip) = (Nginx::start("application live { live on; }"), Clip::plain());
+    let url = origin.live("pushed");
+    let server = HttpServer::start(move |_| Answer::Redirect(url.clone()));
+    let edge =
+        Nginx::start(&format!("application live {{ live on; on_publish {}; }}", server.url("")));
+    let (here, there) = (Player::start(&edge.live("cam")), Player::start(&origin.live("pushed")));
+    Publisher::once(clip, &edge.live("cam")).finish();
+    assert_eq!(there.wait_all(&clip.frames), clip.frames);
+    assert_eq!(here.wait_all(&clip.frames), clip.frames);
+    // The push ends with the publish.
+    drop(Peer::publish(origin.rtmp_port(), "live", "pushed"));
+}
+
+#[test]
+fn a_play_may_be_served_by_another_server() {
+    let origin = Nginx::start("application live { live on; }");
+    let _publisher = Publisher::endless(Clip::plain(), &origin.live("secret-key"));
+    let url = origin.live("secret-key");
+    let server = HttpServer::start(move |_| Answer::Redirect(url.clone()));
+    let edge = Nginx::start(&format!(
+        "on_play {}; idle_streams off;
+         application live {{ live on; }}
+         application hidden {{ live on; notify_relay_redirect on; }}",
+        server.url("")
+    ));
+    Player::start(&edge.live("cam")).wait_video(20);
+    // Whoever is sent to the same place gets the same stream.
+    let players = ["one", "two"].map(|name| Player::start(&edge.rtmp(&format!("hidden/{name}"))));
+    for player in &players {
+        player.wait_video(20);
+    }
+    assert_eq!(edge.log().matches("pulling").count(), 2, "{}", edge.log());
+    assert!(!edge.log().contains("secret-key"), "a key is in the log");
+}
+
+#[test]
+fn redirects_to_names_can_be_forbidden() {
+    let server = HttpServer::start(|_| Answer::Redirect("rtmp://localhost/live/cam".into()));
+    let nginx = Nginx::start(&format!(
+        "application live {{ live on; on_publish {}; notify_no_resolve on; }}",
+        server.url("")
+    ));
+    let mut refused = Peer::open(nginx.rtmp_port(), "live");
+    refused.ask_publish("cam");
+    refused.wait_for("NetStream.Publish.Failed");
+    nginx.wait_log(&["[error]", "Location is no URL that can be relayed"]);
 }
 
 #[test]

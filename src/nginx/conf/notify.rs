@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use nginx_sys::ngx_str_t;
 
+use super::client_tls::ClientContexts;
 use super::directive::{Conf, Directive, EVERYWHERE, Failure, MAIN, SERVER, Setter, set_once};
-use super::{Block, settings, tls};
+use super::{Block, settings};
 use crate::http::{Method, Scheme, Url, check_header};
 use crate::nginx::notify::Notify;
 use crate::nginx::tls::ClientContext;
@@ -29,6 +30,8 @@ settings! {
         signer: Signer,
         update_timeout: Duration,
         update_strict: bool,
+        relay_redirect: bool,
+        no_resolve: bool,
         timeout: Duration,
         ssl_verify: bool,
         ssl_trusted_certificate: ngx_str_t,
@@ -68,6 +71,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         c"notify_update_strict",
         EVERYWHERE,
         Setter::Flag(|s| &mut s.notify.options.update_strict),
+    ),
+    Directive::new(
+        c"notify_relay_redirect",
+        EVERYWHERE,
+        Setter::Flag(|s| &mut s.notify.options.relay_redirect),
+    ),
+    Directive::new(
+        c"notify_no_resolve",
+        EVERYWHERE,
+        Setter::Flag(|s| &mut s.notify.options.no_resolve),
     ),
     Directive::new(
         c"notify_ssl_verify",
@@ -140,11 +153,12 @@ fn set_secret(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
     set_once(&mut block.settings.notify.options.signer, Signer::new(key))
 }
 
-/// The contexts by which servers are met, one for each trusted file and way to verify.
-#[derive(Default)]
-pub(super) struct ClientContexts(BTreeMap<(Vec<u8>, bool), ClientContext>);
-
 impl NotifySettings {
+    /// Whether a callback may send a stream to another server, or get it from there.
+    pub(super) fn may_redirect(&self) -> bool {
+        [Hook::Publish, Hook::Play].iter().any(|hook| self.urls.contains_key(hook))
+    }
+
     pub(super) fn inherit(&mut self, parent: &Self) {
         for (&hook, url) in &parent.urls {
             self.urls.entry(hook).or_insert_with(|| url.clone());
@@ -175,10 +189,12 @@ impl NotifySettings {
         let needs_tls = self.urls.values().any(|url| url.scheme == Scheme::Https);
         Ok(Arc::new(Notify {
             callbacks: Callbacks { urls: self.urls.clone(), style },
-            tls: if needs_tls { Some(self.context(conf, contexts)?) } else { None },
+            tls: needs_tls.then(|| self.context(conf, contexts)).transpose()?,
             timeout: options.timeout.unwrap_or(DEFAULT_TIMEOUT),
             update_interval: options.update_timeout.unwrap_or(DEFAULT_UPDATE_INTERVAL),
             update_policy,
+            renames_redirected: options.relay_redirect.unwrap_or(false),
+            redirects_to_names: !options.no_resolve.unwrap_or(false),
         }))
     }
 
@@ -188,14 +204,7 @@ impl NotifySettings {
         conf: &mut Conf,
         contexts: &mut ClientContexts,
     ) -> Result<ClientContext, Failure> {
-        let trusted = self.options.ssl_trusted_certificate;
         let verifies = self.options.ssl_verify.unwrap_or(true);
-        let key = (trusted.map_or(Vec::new(), |file| file.as_bytes().to_vec()), verifies);
-        if let Some(&context) = contexts.0.get(&key) {
-            return Ok(context);
-        }
-        let context = tls::client_context(conf, trusted, verifies)?;
-        contexts.0.insert(key, context);
-        Ok(context)
+        contexts.get(conf, self.options.ssl_trusted_certificate, verifies)
     }
 }

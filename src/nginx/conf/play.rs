@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::client_tls::ClientContexts;
 use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter};
-use super::notify::{ClientContexts, NotifySettings};
+use super::notify::NotifySettings;
 use super::{Block, settings};
 use crate::http::{Scheme, Url};
 use crate::nginx::tls::ClientContext;

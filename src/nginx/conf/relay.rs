@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use nginx_sys::ngx_str_t;
 
+use super::client_tls::ClientContexts;
 use super::directive::{APPLICATION, Conf, Directive, EVERYWHERE, Failure, MAIN, SERVER, Setter};
-use super::{Block, settings, tls};
+use super::{Block, settings};
 use crate::nginx::tls::ClientContext;
 use crate::relay::{Direction, Target};
 
@@ -78,12 +79,18 @@ fn target(conf: &mut Conf, direction: Direction) -> Result<Arc<Target>, Failure>
 }
 
 impl RelaySettings {
-    /// What an application relays.
-    pub(super) fn config(&self, conf: &mut Conf) -> Result<RelayConfig, Failure> {
+    /// What an application relays. It may be told of other servers by callbacks.
+    pub(super) fn config(
+        &self,
+        conf: &mut Conf,
+        contexts: &mut ClientContexts,
+        may_redirect: bool,
+    ) -> Result<RelayConfig, Failure> {
         let [pushes, pulls] = [&self.pushes, &self.pulls].map(|it| it.clone().unwrap_or_default());
-        let uses_tls = pushes.iter().chain(&pulls).any(|target| target.tls);
+        let has_target = pushes.iter().chain(&pulls).any(|target| target.tls);
+        let uses_tls = has_target || may_redirect && cfg!(ngx_feature = "ssl");
         let verifies = self.ssl_verify.unwrap_or(true);
-        let context = || tls::client_context(conf, self.ssl_trusted_certificate, verifies);
+        let context = || contexts.get(conf, self.ssl_trusted_certificate, verifies);
         Ok(RelayConfig {
             tls: uses_tls.then(context).transpose()?,
             pushes,

@@ -9,7 +9,8 @@ use super::super::worker::Shared;
 use super::telling::Told;
 use super::{End, Peer};
 use crate::http::Head;
-use crate::notify::{Call, Event, Verdict};
+use crate::notify::{Call, Event, Verdict, relay_name};
+use crate::relay::{Direction, Target};
 use crate::rtmp;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{PlayRefusal, PublishRefusal};
@@ -74,17 +75,42 @@ impl Peer {
                 self.asked = Some(Asked { call, wish });
                 Ok(())
             }
-            None => self.fulfil(wish, shared),
+            None => self.fulfil(wish, None, shared),
         }
     }
 
-    /// Does what nobody objects to.
-    fn fulfil(&mut self, wish: Wish, shared: &mut Shared) -> Result<(), rtmp::Error> {
+    /// Does what nobody objects to. The stream may also go to another server, or come from there.
+    fn fulfil(
+        &mut self,
+        wish: Wish,
+        relay: Option<Arc<Target>>,
+        shared: &mut Shared,
+    ) -> Result<(), rtmp::Error> {
         match wish {
             Wish::Connect(connect) => self.enter(&connect),
-            Wish::Publish(publish) => self.begin_publish(*publish, shared),
-            Wish::Play(play) => self.begin_play(*play, shared),
+            Wish::Publish(publish) => self.begin_publish(*publish, relay, shared),
+            Wish::Play(play) => self.begin_play(*play, relay, shared),
         }
+    }
+
+    /// Does it, and relays the stream to or from `url`.
+    fn relay(&mut self, mut wish: Wish, url: &str, shared: &mut Shared) -> Result<(), rtmp::Error> {
+        let direction = match wish {
+            Wish::Connect(_) => return self.fulfil(wish, None, shared),
+            Wish::Publish(_) => Direction::Push,
+            Wish::Play(_) => Direction::Pull,
+        };
+        let Some(target) = self.notify().target(direction, url) else {
+            let text = "refused: the callback's Location is no URL that can be relayed";
+            self.connection.log(Level::Error, format_args!("{text}"));
+            self.refuse(&wish, PublishRefusal::Failed, PlayRefusal::Failed);
+            return Ok(());
+        };
+        self.connection.log(Level::Info, format_args!("redirected by the callback to {target}"));
+        if self.notify().renames_redirected {
+            wish.rename(relay_name(url), None);
+        }
+        self.fulfil(wish, Some(target), shared)
     }
 
     /// The answer to what was asked, unless the session has done with it.
@@ -107,17 +133,13 @@ impl Peer {
             }
         };
         let done = match verdict {
-            Verdict::Allow => self.fulfil(wish, shared),
+            Verdict::Allow => self.fulfil(wish, None, shared),
             Verdict::Rename { name, args } => {
                 self.connection.log(Level::Info, format_args!("renamed by the callback"));
                 wish.rename(name, args);
-                self.fulfil(wish, shared)
+                self.fulfil(wish, None, shared)
             }
-            Verdict::Redirect(_) => {
-                let text = "the callback's Location is an RTMP URL, which is not followed";
-                self.connection.log(Level::Warn, format_args!("{text}"));
-                self.fulfil(wish, shared)
-            }
+            Verdict::Redirect(url) => self.relay(wish, &url, shared),
             Verdict::Deny(denial) => {
                 self.connection.log(Level::Error, format_args!("refused: {denial}"));
                 self.told = None;

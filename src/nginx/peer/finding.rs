@@ -197,7 +197,7 @@ impl Peer {
     /// There is no file.
     fn end_search(&mut self, shared: &mut Shared) -> Result<(), rtmp::Error> {
         match mem::replace(&mut self.role, Role::Idle) {
-            Role::Search(search) if search.may_be_live => self.play_live(search.play, shared),
+            Role::Search(search) if search.may_be_live => self.play_live(search.play, None, shared),
             _ => {
                 self.connection.log(Level::Info, format_args!("refused: no such file"));
                 self.session.reject_play(PlayRefusal::StreamNotFound);

@@ -16,6 +16,7 @@ use crate::access::token::Request;
 use crate::client::{ClientInfo, Publication};
 use crate::live::{IdleWatch, Player, StreamKey};
 use crate::notify::Updated;
+use crate::relay::Target;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::session::{Event, PlayRefusal, PublishRefusal};
 use crate::rtmp::{self, Message};
@@ -106,6 +107,7 @@ impl Peer {
     pub(super) fn begin_publish(
         &mut self,
         publish: Publish,
+        relay: Option<Arc<Target>>,
         shared: &mut Shared,
     ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
@@ -125,6 +127,9 @@ impl Peer {
         if let Err(error) = shared.start_outputs(stream, &publication, application) {
             self.connection.log(Level::Error, format_args!("no HLS: {error}"));
         }
+        if let Some(target) = relay {
+            shared.start_push_to(target, stream, &publication, application);
+        }
         let now = event::now();
         self.role = Role::Publisher { stream, idle: IdleWatch::new(application.idle, now) };
         self.connection.set_action(c"receiving a published stream");
@@ -138,36 +143,47 @@ impl Peer {
     pub(super) fn begin_play(
         &mut self,
         play: Play,
+        relay: Option<Arc<Target>>,
         shared: &mut Shared,
     ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
         let key = StreamKey { application: application.id, name: play.name.clone() };
-        if application.live && shared.is_published(&key) {
-            return self.play_live(play, shared);
+        if relay.is_some() || application.live && shared.is_published(&key) {
+            return self.play_live(play, relay, shared);
         }
         match self.look_for_file(play) {
             Ok(()) => self.search_on(shared),
-            Err(play) => self.play_live(play, shared),
+            Err(play) => self.play_live(play, None, shared),
         }
     }
 
     /// Plays a live stream, or waits for it, if the application lets it.
-    pub(super) fn play_live(&mut self, play: Play, shared: &mut Shared) -> Result<(), rtmp::Error> {
+    pub(super) fn play_live(
+        &mut self,
+        play: Play,
+        relay: Option<Arc<Target>>,
+        shared: &mut Shared,
+    ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
         if !application.live {
             self.connection.log(Level::Info, format_args!("refused: live is off"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
-        let can_wait = application.idle_streams || shared.can_pull(application, &play.name);
+        let can_wait =
+            application.idle_streams || shared.can_pull(application, &play.name) || relay.is_some();
         let key = StreamKey { application: application.id, name: play.name };
-        if !can_wait && !shared.is_published(&key) {
+        let is_published = shared.is_published(&key);
+        if !can_wait && !is_published {
             self.connection.log(Level::Info, format_args!("refused: stream not found"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
         self.watch(key, shared);
+        if let (Some(target), Role::Player { stream }, false) = (relay, &self.role, is_published) {
+            shared.start_pull_from(target, *stream);
+        }
         self.start_updates(shared);
         self.session.accept_play(event::now())
     }

@@ -45,7 +45,9 @@ impl Asked {
 pub enum Answer {
     /// Sends a status with what follows up to the empty line, and keeps the connection.
     Reply(&'static str),
-    /// The same, and closes the connection without having said so.
+    /// 302 with a `Location`, and keeps the connection.
+    Redirect(String),
+    /// As `Reply`, and closes the connection without having said so.
     ReplyAndClose(&'static str),
     /// Nothing, as long as the client waits.
     Silence,
@@ -118,6 +120,12 @@ fn serve(
         all.lock().unwrap().push(asked.clone());
         match answer(&asked) {
             Answer::Reply(text) if write!(writer, "HTTP/1.1 {text}").is_ok() => {}
+            Answer::Redirect(to) => {
+                let text = format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+                if write!(writer, "HTTP/1.1 {text}").is_err() {
+                    return;
+                }
+            }
             Answer::ReplyAndClose(text) => {
                 let _ = write!(writer, "HTTP/1.1 {text}");
                 return;
