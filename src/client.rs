@@ -53,3 +53,14 @@ pub struct Publication {
     /// What is to be done with the stream.
     pub kind: PublishKind,
 }
+
+/// A stream that a client plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewing {
+    /// Who plays it.
+    pub client: Arc<ClientInfo>,
+    /// The stream's name, without its query.
+    pub name: String,
+    /// The query of the name, without the `?`.
+    pub args: String,
+}

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod command;
+mod lines;
 mod redirection;
 mod signal;
 mod template;
@@ -13,7 +14,8 @@ mod variable;
 
 pub use self::backoff::Backoff;
 pub use self::command::{Command, CommandError, Invocation};
+pub use self::lines::Lines;
 pub use self::redirection::{Redirection, RedirectionError, Target};
 pub use self::signal::signal_number;
 pub use self::template::Template;
-pub use self::variable::{Scope, Variable};
+pub use self::variable::{Facts, Scope, Variable};

@@ -7,12 +7,14 @@
 // Until relays, commands and callbacks have landed.
 #![allow(dead_code)]
 
+mod child;
 mod cluster;
 mod conf;
 mod connection;
 mod dial;
 mod download;
 mod event;
+mod exec;
 mod fanout;
 mod hls_cleanup;
 mod http_client;

@@ -76,6 +76,10 @@ impl Command {
             let redirection = Redirection::parse(scope, word, &mut rest, unknown)
                 .map_err(|error| CommandError::Redirection(word.to_owned(), error))?;
             match redirection {
+                Some(redirection) if !redirection.is_possible_after(&command.redirections) => {
+                    let error = RedirectionError::NotOpen;
+                    return Err(CommandError::Redirection(word.to_owned(), error));
+                }
                 Some(redirection) => command.redirections.push(redirection),
                 None => command.words.push(Template::parse(scope, word, unknown)),
             }
@@ -164,6 +168,11 @@ mod tests {
     }
 
     #[test]
+    fn what_was_opened_may_be_copied() {
+        assert_eq!(run(&["a", "3>x", "2>&3", "1>&2"], "cam").redirections.len(), 3);
+    }
+
+    #[test]
     fn the_program_is_as_it_is() {
         assert_eq!(run(&["$name\\x"], "cam").program, "$name\\x");
         assert_eq!(run(&[">x"], "cam").program, ">x");
@@ -175,6 +184,10 @@ mod tests {
             (&[][..], "names no program"),
             (&[""], "names no program"),
             (&["a", "b\0"], "has a zero byte in it"),
+            (
+                &["a", "2>&3", "3>x"],
+                "has the redirection \"2>&3\", which copies a descriptor that is not open",
+            ),
             (&["a", "2>"], "has the redirection \"2>\", which names no file"),
             (
                 &["a", "2>&x"],

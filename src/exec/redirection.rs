@@ -6,6 +6,9 @@ use super::variable::Scope;
 /// The highest descriptor that may be redirected, as in a shell.
 const MAX_DESCRIPTOR: u32 = 9;
 
+/// The last descriptor that every command has.
+const LAST_STANDARD: u32 = 2;
+
 /// Where a command reads from or writes to: `N>file`, `N>>file`, `N<file`, `N>&M`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirection<F> {
@@ -37,6 +40,9 @@ pub enum RedirectionError {
     /// It is about a descriptor that is no number from 0 to 9.
     #[error("is about a descriptor that is no number from 0 to {MAX_DESCRIPTOR}")]
     Descriptor,
+    /// It copies a descriptor that the command does not have.
+    #[error("copies a descriptor that is not open")]
+    NotOpen,
 }
 
 /// How a word begins that is a redirection.
@@ -99,6 +105,16 @@ impl Redirection<Template> {
 }
 
 impl<F> Redirection<F> {
+    /// Whether the descriptor that it copies, if it does, is there after redirections `before`.
+    pub(super) fn is_possible_after(&self, before: &[Self]) -> bool {
+        match self.target {
+            Target::Descriptor(other) if other > LAST_STANDARD => {
+                before.iter().any(|it| it.descriptor == other)
+            }
+            _ => true,
+        }
+    }
+
     /// The same with the file as `name` has it.
     pub(super) fn map<G>(&self, name: impl FnOnce(&F) -> G) -> Redirection<G> {
         let target = match &self.target {

@@ -1,5 +1,9 @@
 //! What a command may be told of the stream that it is started for.
 
+use std::borrow::Cow;
+
+use crate::client::{ClientInfo, Publication, Viewing};
+
 /// Which variables there are for a command; it depends on what the command is started by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -87,6 +91,57 @@ impl Variable {
     }
 }
 
+/// What a command is started for.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Whose stream it is.
+    pub client: &'a ClientInfo,
+    /// The stream's name.
+    pub name: &'a str,
+    /// The query of the name, without the `?`.
+    pub args: &'a str,
+    /// The path of the recorded file that it is about; else empty.
+    pub path: &'a str,
+    /// The recorder of that file.
+    pub recorder: &'a str,
+}
+
+impl<'a> Facts<'a> {
+    /// Of a stream that is published.
+    pub fn of_publication(publication: &'a Publication) -> Self {
+        let Publication { client, name, args, .. } = publication;
+        Self { client, name, args, path: "", recorder: "" }
+    }
+
+    /// Of a stream that is played.
+    pub fn of_viewing(viewing: &'a Viewing) -> Self {
+        let Viewing { client, name, args } = viewing;
+        Self { client, name, args, path: "", recorder: "" }
+    }
+
+    /// What a variable stands for.
+    pub fn value(&self, variable: Variable) -> Cow<'a, str> {
+        let (directory, file) = self.path.rsplit_once('/').unwrap_or(("", self.path));
+        let text = match variable {
+            Variable::App => &self.client.app,
+            Variable::ClientId => return self.client.id.to_string().into(),
+            Variable::FlashVer => &self.client.flash_ver,
+            Variable::SwfUrl => &self.client.swf_url,
+            Variable::TcUrl => &self.client.tc_url,
+            Variable::PageUrl => &self.client.page_url,
+            Variable::Addr => &self.client.addr,
+            Variable::Name => self.name,
+            Variable::Args => self.args,
+            Variable::Path => self.path,
+            Variable::FileName => file,
+            Variable::BaseName => file.rsplit_once('.').map_or(file, |(base, _)| base),
+            Variable::DirName => directory,
+            Variable::Recorder => self.recorder,
+        };
+        text.into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +165,50 @@ mod tests {
             assert!(!has(Scope::Static, name), "{name}");
         }
         assert!(!has(Scope::Event, "") && !has(Scope::Event, "Name") && !has(Scope::Event, "pid"));
+    }
+
+    #[test]
+    fn facts_have_their_values() {
+        let client = ClientInfo {
+            app: "live".into(),
+            flash_ver: "FMLE/3.0".into(),
+            swf_url: "swf".into(),
+            tc_url: "rtmp://host/live".into(),
+            page_url: "page".into(),
+            addr: "10.0.0.1".into(),
+            id: 7,
+            ..ClientInfo::default()
+        };
+        let path = "/rec/of.day/cam-1.x.flv";
+        let facts = Facts { client: &client, name: "cam", args: "a=b", path, recorder: "rec1" };
+        let names: Vec<_> = SESSION.into_iter().chain(FILE).collect();
+        let value = |name| facts.value(Variable::find(Scope::Event, name).unwrap()).into_owned();
+        let values: Vec<_> = names.into_iter().map(value).collect();
+        assert_eq!(
+            values,
+            [
+                "live",
+                "7",
+                "FMLE/3.0",
+                "swf",
+                "rtmp://host/live",
+                "page",
+                "10.0.0.1",
+                "cam",
+                "a=b",
+                path,
+                "cam-1.x.flv",
+                "cam-1.x",
+                "/rec/of.day",
+                "rec1",
+            ]
+        );
+        let none = Facts { path: "", ..facts };
+        assert_eq!(none.value(Variable::BaseName), "");
+        let bare = Facts { path: "x", ..facts };
+        assert_eq!(
+            (bare.value(Variable::DirName), bare.value(Variable::BaseName)),
+            ("".into(), "x".into())
+        );
     }
 }

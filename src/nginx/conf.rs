@@ -11,6 +11,7 @@ mod auto_push;
 mod client_tls;
 mod core;
 mod directive;
+mod exec;
 mod hls;
 mod later;
 mod limit;
@@ -39,6 +40,7 @@ use self::address::Candidate;
 use self::client_tls::ClientContexts;
 use self::core::CoreSettings;
 use self::directive::{Directive, Level, MAIN, SERVER, Setter};
+use self::exec::{ExecSettings, Execs};
 use self::hls::HlsSettings;
 use self::limit::MaxConnections;
 use self::listen::Listen;
@@ -55,12 +57,14 @@ use super::tls::Context;
 use super::{hls_cleanup, modules};
 use crate::access::Rules;
 use crate::access::token::Secrets;
+use crate::exec::Command;
 use crate::live::{ApplicationId, IdleLimits, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
 pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
+pub(super) use self::exec::{CommandPolicy, ExecConfig};
 pub(super) use self::listen::POOL_SIZE;
 pub(super) use self::play::{PlayConfig, PlayEntry};
 pub(super) use self::record::Recorder;
@@ -80,6 +84,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     relay::DIRECTIVES,
     later::DIRECTIVES,
     record::DIRECTIVES,
+    exec::DIRECTIVES,
     tls::DIRECTIVES,
 ];
 
@@ -142,6 +147,7 @@ struct Settings {
     hls: HlsSettings,
     relay: RelaySettings,
     record: RecordSettings,
+    exec: ExecSettings,
     tls: TlsSettings,
 }
 
@@ -157,6 +163,7 @@ impl Settings {
         self.hls.inherit(&parent.hls);
         self.relay.inherit(&parent.relay);
         self.record.inherit(&parent.record);
+        self.exec.inherit(&parent.exec);
         self.tls.inherit(&parent.tls);
     }
 }
@@ -186,6 +193,8 @@ use settings;
 pub(super) struct Main {
     /// How many clients may be connected, to all workers together.
     pub(super) max_connections: Option<u32>,
+    /// The commands that one worker of all runs while nginx does.
+    pub(super) exec_static: Vec<(Command, CommandPolicy)>,
     servers: Vec<Arc<Server>>,
 }
 
@@ -257,6 +266,7 @@ pub(super) struct Application {
     pub(super) hls: Option<Arc<HlsConfig>>,
     pub(super) relays: RelayConfig,
     pub(super) recorders: Vec<Arc<Recorder>>,
+    pub(super) exec: ExecConfig,
 }
 
 impl Application {
@@ -334,21 +344,33 @@ fn set_application(conf: &mut Conf, server: &mut Block) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Has every block take what it lacks from the one around it, and gives the commands of all.
+fn inherit(conf: &mut Conf, main: &mut Block, directories: &mut hls_cleanup::Directories) -> Execs {
+    let mut execs = Execs::default();
+    execs.add(&main.settings.exec);
+    for block in &mut main.children {
+        block.settings.inherit(&main.settings);
+        execs.add(&block.settings.exec);
+        for application in &mut block.children {
+            application.settings.inherit(&block.settings);
+            application.settings.hls.register(directories);
+            for recorder in &mut application.children {
+                recorder.settings.inherit(&application.settings);
+            }
+            record::check(conf, application);
+            execs.add(&application.settings.exec);
+        }
+    }
+    execs
+}
+
 /// Inherits, listens, and registers directories.
 fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
     let (mut servers, mut known) = (Vec::new(), HashMap::new());
     let mut directories = hls_cleanup::Directories::default();
     let mut contexts = ClientContexts::default();
+    let execs = inherit(conf, main, &mut directories);
     for block in &mut main.children {
-        block.settings.inherit(&main.settings);
-        for application in &mut block.children {
-            application.settings.inherit(&block.settings);
-            application.settings.hls.register(&mut directories);
-            for recorder in &mut application.children {
-                recorder.settings.inherit(&application.settings);
-            }
-            record::check(conf, application);
-        }
         let tls = match block.listens.iter().find(|listen| listen.is_tls()) {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
             None => None,
@@ -359,13 +381,15 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
     let mut applications = servers.iter().flat_map(|(_, it)| &it.server.applications);
-    if !directories.is_empty() || applications.any(|it| !it.recorders.is_empty()) {
+    let has_recorders = applications.any(|it| !it.recorders.is_empty());
+    if !directories.is_empty() || has_recorders || execs.any {
         conf.use_threads()?;
     }
     directories.add_paths(conf)?;
     address::add_listeners(conf, &servers)?;
     let servers = servers.into_iter().map(|(_, candidate)| candidate.server).collect();
-    Ok(Main { max_connections: limit::max_connections(main)?, servers })
+    let exec_static = execs.fixed;
+    Ok(Main { max_connections: limit::max_connections(main)?, exec_static, servers })
 }
 
 /// What a server is known by to workers of other configurations, which have the same address and
@@ -426,5 +450,6 @@ fn resolve_application(
         hls: settings.hls.config().map(Arc::new),
         recorders: record::recorders(block),
         relays: settings.relay.config(conf, contexts, settings.notify.may_redirect())?,
+        exec: settings.exec.config(),
     })
 }

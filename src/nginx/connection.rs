@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use nginx_sys::{
     ngx_log_t, ngx_palloc, ngx_tcp_nodelay, sockaddr,
 };
 
+use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::conf::{Endpoint, Listener, POOL_SIZE};
@@ -142,9 +143,7 @@ impl Connection {
 
     /// What has gone wrong with the socket since the last call.
     pub(super) fn take_error(&self) -> io::Result<()> {
-        // SAFETY: the descriptor is open as long as the connection.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.get().fd) };
-        Ok(sockopt::socket_error(socket)??)
+        Ok(sockopt::socket_error(self)??)
     }
 
     /// Has the system find out when a peer that sends nothing is gone, within two minutes.
@@ -249,6 +248,16 @@ impl Connection {
             n if n > 0 => Received::Bytes(n as usize),
             n if n == NGX_AGAIN as isize => Received::Again,
             _ => Received::Error,
+        }
+    }
+
+    /// [`recv`](Self::recv) from what is no socket.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Received {
+        match rustix::io::read(self.as_fd(), buffer) {
+            Ok(0) => Received::Eof,
+            Ok(n) => Received::Bytes(n),
+            Err(Errno::AGAIN | Errno::INTR) => Received::Again,
+            Err(_) => Received::Error,
         }
     }
 
@@ -376,6 +385,13 @@ impl Connection {
     pub(super) fn log(&self, level: Level, text: fmt::Arguments<'_>) {
         // SAFETY: a connection has a log of its own.
         unsafe { log::write(self.get().log, level, 0, text) }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the connection is open until it is dropped.
+        unsafe { BorrowedFd::borrow_raw(self.get().fd) }
     }
 }
 

@@ -6,18 +6,19 @@ use std::fmt;
 use std::io::Write;
 
 use nginx_sys::{
-    NGX_LOG_ALERT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_connection_t, ngx_cycle, ngx_err_t,
-    ngx_log_error_core, ngx_log_t, ngx_uint_t, u_char,
+    NGX_LOG_ALERT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE, NGX_LOG_WARN, ngx_connection_t,
+    ngx_cycle, ngx_err_t, ngx_log_error_core, ngx_log_t, ngx_uint_t, u_char,
 };
 
 /// Who must act on a line: at `Alert` the developers of this module, at `Error` and `Warn` the
-/// operator, at `Info` nobody (a peer's fault).
+/// operator; `Notice` is what programs say that were started, at `Info` nobody (a peer's fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Level {
     Alert = NGX_LOG_ALERT,
     Error = NGX_LOG_ERR,
     Warn = NGX_LOG_WARN,
+    Notice = NGX_LOG_NOTICE,
     Info = NGX_LOG_INFO,
 }
 

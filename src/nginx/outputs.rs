@@ -1,5 +1,6 @@
 //! What a publish feeds besides players.
 
+use super::child::ChildId;
 use super::conf::Application;
 use super::packager::Packager;
 use super::recorder::{RecordNotice, Recorders, Recording};
@@ -14,6 +15,8 @@ use crate::rtmp::Message;
 pub(super) struct Outputs {
     packager: Option<Packager>,
     recorders: Recorders,
+    /// The programs of `exec_push`.
+    pub(super) children: Vec<ChildId>,
 }
 
 impl Outputs {
@@ -31,7 +34,7 @@ impl Outputs {
             Err(error) => (None, Err(error)),
         };
         let recorders = Recorders::start(publication, application, storage);
-        (Self { packager, recorders }, started)
+        (Self { packager, recorders, children: Vec::new() }, started)
     }
 
     /// Takes a message of the publisher.

@@ -25,7 +25,7 @@ use super::log::{Context, Level};
 use super::outbox::Outbox;
 use super::proxy_protocol::{Header, Reader};
 use super::worker::Shared;
-use crate::client::ClientInfo;
+use crate::client::{ClientInfo, Publication, Viewing};
 use crate::live::{Idle, IdleWatch, SessionId, StreamId, StreamKey};
 use crate::rtmp;
 use crate::rtmp::session::{Output, Session};
@@ -59,6 +59,8 @@ pub(super) struct Peer {
     asked: Option<Asked>,
     /// What callbacks are told of.
     told: Option<Told>,
+    /// What a client plays.
+    viewing: Option<Viewing>,
     /// How much the client says it buffers.
     buffer: Option<Duration>,
     /// Whether another worker is fed, and not a client.
@@ -73,6 +75,7 @@ enum Role {
     Publisher {
         stream: StreamId,
         idle: IdleWatch,
+        publication: Publication,
     },
     Player {
         stream: StreamId,
@@ -211,6 +214,7 @@ impl Peer {
             role: Role::Idle,
             asked: None,
             told: None,
+            viewing: None,
             buffer: None,
             feeds: false,
             closing: false,

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use nginx_sys::ngx_event_t;
 
+use super::child::ChildId;
 use super::dial::DialId;
 use super::download::DownloadId;
+use super::exec::GroupId;
 use super::http_client::CallId;
 use super::peer::Peer;
 use super::relays::RelayId;
@@ -32,6 +34,10 @@ pub(super) enum Due {
     Update(SessionId),
     /// What the recorders of a stream have waited with for long enough.
     Recorders(StreamId),
+    /// A program is to be run again, or looked at.
+    Child(ChildId),
+    /// Another worker may have left commands to this one.
+    Group(GroupId),
 }
 
 /// Each of these is due at one instant. They do not hold up a graceful exit.
@@ -119,6 +125,8 @@ impl Worker {
             Due::Download(id) => self.on_download_due(id),
             Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
             Due::Recorders(stream) => self.shared().flush_recorders(stream),
+            Due::Child(id) => self.shared().on_child_due(id),
+            Due::Group(id) => self.shared().review_group(id),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::sending::{self, Progress};
 use super::worker::{self, Shared, Worker};
 use super::{event, guard};
 use crate::client::Publication;
+use crate::exec::Facts;
 use crate::live::{Channel, FrameLog, Player, SessionId, StreamId, StreamKey};
 use crate::relay::{Direction, Route, Target};
 use crate::rtmp::client::{Client, ClientConfig, Event};
@@ -262,6 +263,7 @@ impl Upstream {
         if let Err(error) = shared.start_outputs(stream, publication, application) {
             self.connection.log(Level::Error, format_args!("no HLS: {error}"));
         }
+        shared.run_commands(&application.exec.publish, &Facts::of_publication(publication));
         self.role = Role::Publisher(stream);
         self.connection.log(Level::Info, format_args!("pulling"));
         Ok(stream)
@@ -304,8 +306,13 @@ impl Upstream {
     fn leave(&mut self, shared: &mut Shared) {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => {}
-            // What is told of recordings is told to publishers that ask for it.
-            Role::Publisher(stream) => drop(shared.unpublish(self.id, stream)),
+            Role::Publisher(stream) => {
+                // What is told of recordings is told to publishers that ask for it.
+                drop(shared.unpublish(self.id, stream));
+                let Local { application, publication, .. } = &self.local;
+                let facts = Facts::of_publication(publication);
+                shared.run_commands(&application.exec.publish_done, &facts);
+            }
             Role::Player(stream) => {
                 let channel = shared.streams.channel(stream);
                 if let Some(player) = channel.and_then(|it| it.players.get(&self.id)) {

@@ -7,16 +7,19 @@ mod review;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::sync::Arc;
 
 use nginx_sys::{ngx_cycle_t, ngx_worker};
 use slab::Slab;
 
 use self::review::Review;
+use super::child::Children;
 use super::cluster::{Claim, Cluster};
 use super::conf::Application;
 use super::dial::Dials;
 use super::download::Downloads;
+use super::exec::Groups;
 use super::fanout::Fanout;
 use super::http_client::HttpClient;
 use super::log::{self, Level};
@@ -73,6 +76,8 @@ pub(super) struct Shared {
     pub(super) relays: Relays,
     pub(super) http: HttpClient,
     pub(super) downloads: Downloads,
+    pub(super) children: Children,
+    pub(super) groups: Groups,
     /// What each stream that is published in this worker feeds besides players.
     pub(super) outputs: HashMap<StreamId, Outputs>,
     /// Recordings that wait for the storage though their publishes have ended.
@@ -100,6 +105,8 @@ impl Worker {
             relays: Relays::default(),
             http: HttpClient::new(),
             downloads: Downloads::default(),
+            children: Children::new(),
+            groups: Groups::default(),
             outputs: HashMap::new(),
             unfinished: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -124,6 +131,7 @@ impl Worker {
     /// The worker has started.
     pub(super) fn start(&mut self) {
         self.shared.start_static_pulls();
+        self.shared.want_static();
     }
 
     /// Runs an event of a session, and ends the session if that is what comes of it.
@@ -150,6 +158,7 @@ impl Worker {
     pub(super) fn leave(&mut self) {
         self.shared.leaves = true;
         self.shared.leave_static_pulls();
+        self.shared.leave_static();
     }
 
     pub(super) fn shared(&mut self) -> &mut Shared {
@@ -228,7 +237,8 @@ impl Shared {
         if self.outputs.contains_key(&stream) {
             return Ok(());
         }
-        let (outputs, started) = Outputs::start(publication, application, &mut self.storage);
+        let (mut outputs, started) = Outputs::start(publication, application, &mut self.storage);
+        outputs.children = self.start_push(publication, application);
         self.outputs.insert(stream, outputs);
         self.start_pushes(stream, publication, application);
         started
@@ -289,17 +299,17 @@ impl Shared {
         self.fanout.mark(stream);
         self.review.post(stream);
         self.stop_pushes(stream);
-        let outputs = self.outputs.remove(&stream);
-        outputs.map_or_else(Vec::new, |outputs| {
-            outputs.finish(&mut self.storage, &mut self.unfinished)
-        })
+        let Some(mut outputs) = self.outputs.remove(&stream) else { return Vec::new() };
+        self.end_children(mem::take(&mut outputs.children));
+        outputs.finish(&mut self.storage, &mut self.unfinished)
     }
 
     /// A publisher of another worker has taken the place of `session`.
     pub(super) fn displace(&mut self, stream: StreamId, session: SessionId) {
         self.review.displace(session);
         self.hand_over_pushes(stream);
-        if let Some(outputs) = self.outputs.remove(&stream) {
+        if let Some(mut outputs) = self.outputs.remove(&stream) {
+            self.end_children(mem::take(&mut outputs.children));
             outputs.hand_over(&mut self.storage, &mut self.unfinished);
         }
     }
@@ -352,6 +362,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 for id in worker.upstreams.keys().copied().collect::<Vec<_>>() {
                     worker.finalize_upstream(id, &upstream::End::Exit);
                 }
+                worker.shared.children.exit();
                 worker.shared.storage.drain();
                 worker.shared.settle_recordings();
                 // What these had yet to write.

@@ -93,6 +93,18 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("play_temp_path", "tmp", MAIN | SERVER | APPLICATION),
     ("play_local_path", "films", MAIN | SERVER | APPLICATION),
     ("play", "films http://films.example/vod", MAIN | SERVER | APPLICATION),
+    ("exec", "/bin/true -i rtmp://localhost/src/$name $addr", MAIN | SERVER | APPLICATION),
+    ("exec_push", "/bin/true", MAIN | SERVER | APPLICATION),
+    ("exec_pull", "/bin/true $app ${name}_low > /dev/null 2>&1", MAIN | SERVER | APPLICATION),
+    ("exec_static", "/bin/true $name", MAIN | SERVER | APPLICATION),
+    ("exec_publish", "/bin/true $path", MAIN | SERVER | APPLICATION),
+    ("exec_publish_done", "/bin/true", MAIN | SERVER | APPLICATION),
+    ("exec_play", "/bin/true", MAIN | SERVER | APPLICATION),
+    ("exec_play_done", "/bin/true", MAIN | SERVER | APPLICATION),
+    ("respawn", "off", MAIN | SERVER | APPLICATION),
+    ("respawn_timeout", "0", MAIN | SERVER | APPLICATION),
+    ("exec_kill_signal", "term", MAIN | SERVER | APPLICATION),
+    ("exec_options", "on", MAIN | SERVER | APPLICATION),
     ("hls", "on", MAIN | SERVER | APPLICATION),
     ("hls_path", "hls", MAIN | SERVER | APPLICATION),
     ("hls_fragment", "2s", MAIN | SERVER | APPLICATION),
@@ -160,7 +172,22 @@ const UNUSED: &[&str] = &[
 ];
 
 /// Directives that take any number of values.
-const MANY: &[&str] = &["push", "pull", "hls_variant", "resolver", "play", "record"];
+const MANY: &[&str] = &[
+    "push",
+    "pull",
+    "hls_variant",
+    "resolver",
+    "play",
+    "record",
+    "exec",
+    "exec_push",
+    "exec_pull",
+    "exec_static",
+    "exec_publish",
+    "exec_publish_done",
+    "exec_play",
+    "exec_play_done",
+];
 
 /// Directives that add to each other.
 const REPEATABLE: &[&str] =
@@ -303,7 +330,10 @@ fn empty_blocks_are_accepted() {
 #[test]
 fn directives_may_not_be_repeated() {
     for &(name, value, levels) in DIRECTIVES {
-        if UNUSED.contains(&name) || REPEATABLE.contains(&name) {
+        if UNUSED.contains(&name)
+            || REPEATABLE.contains(&name)
+            || name.starts_with("exec") && MANY.contains(&name)
+        {
             continue;
         }
         for level in LEVELS.into_iter().filter(|level| level & levels != 0) {
@@ -372,6 +402,11 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("record_interval 0s", not_zero),
         ("out_queue 0", "from 1 to 1048576"),
         ("out_queue 2m", "from 1 to 1048576"),
+        ("respawn yes", flag),
+        ("respawn_timeout never", time),
+        ("exec_options name", flag),
+        ("exec_kill_signal 0", "must be the name of a signal"),
+        ("exec_kill_signal STOPP", "a number from 1 to 64"),
     ] {
         let (name, value) = directive.split_once(' ').unwrap();
         let text =
@@ -415,6 +450,25 @@ fn films_are_in_directories_and_on_http_servers() {
         ("\"\"", "has the invalid path"),
     ] {
         check_refused(&at(MAIN, &format!("play /films {entry};")), &["\"play\" directive", reason]);
+    }
+}
+
+#[test]
+fn commands_are_looked_at() {
+    for (directive, parts) in [
+        ("exec \"\";", &["\"exec\" directive names no program"][..]),
+        ("exec_pull a 2>;", &["\"exec_pull\" directive has the redirection", "names no file"]),
+        ("exec_static a >&5;", &["copies a descriptor that is not open"]),
+    ] {
+        check_refused(&at(APPLICATION, directive), parts);
+    }
+    for (directive, text) in [
+        ("exec a $path;", "\"exec\" has no variable \"$path\", it is empty"),
+        ("exec_pull a $args;", "\"exec_pull\" has no variable \"$args\""),
+        ("exec_publish a ${pid};", "\"exec_publish\" has no variable \"$pid\""),
+    ] {
+        let verdict = test_conf(&at(APPLICATION, directive));
+        check_verdict(&verdict, true, &["[warn]", text, "nginx.conf:3"]);
     }
 }
 

@@ -13,6 +13,7 @@ mod support;
 mod access;
 mod config;
 mod ending;
+mod exec;
 mod fanout;
 mod hls;
 mod hls_variant;

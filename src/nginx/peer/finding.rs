@@ -185,6 +185,7 @@ impl Peer {
             Some(file) => {
                 if let Role::Search(search) = mem::replace(&mut self.role, Role::Idle) {
                     self.begin_file(&search.play, file);
+                    self.start_viewing(search.play.name, search.play.args, shared);
                     self.start_updates(shared);
                 }
                 Ok(())

@@ -13,7 +13,8 @@ use super::telling::Told;
 use super::{Peer, Role};
 use crate::access::Action;
 use crate::access::token::Request;
-use crate::client::{ClientInfo, Publication};
+use crate::client::{ClientInfo, Publication, Viewing};
+use crate::exec::Facts;
 use crate::live::{IdleWatch, Player, StreamKey};
 use crate::notify::Updated;
 use crate::relay::Target;
@@ -131,7 +132,9 @@ impl Peer {
             shared.start_push_to(target, stream, &publication, application);
         }
         let now = event::now();
-        self.role = Role::Publisher { stream, idle: IdleWatch::new(application.idle, now) };
+        shared.run_commands(&application.exec.publish, &Facts::of_publication(&publication));
+        let idle = IdleWatch::new(application.idle, now);
+        self.role = Role::Publisher { stream, idle, publication };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
         self.offer_stream(shared);
@@ -171,15 +174,19 @@ impl Peer {
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
-        let can_wait =
-            application.idle_streams || shared.can_pull(application, &play.name) || relay.is_some();
-        let key = StreamKey { application: application.id, name: play.name };
+        let can_wait = application.idle_streams
+            || shared.can_pull(application, &play.name)
+            || relay.is_some()
+            || application.exec.pulls(&play.name);
+        let key = StreamKey { application: application.id, name: play.name.clone() };
         let is_published = shared.is_published(&key);
         if !can_wait && !is_published {
             self.connection.log(Level::Info, format_args!("refused: stream not found"));
             self.session.reject_play(PlayRefusal::StreamNotFound);
             return Ok(());
         }
+        shared.want_pull(&key, application);
+        self.start_viewing(play.name, play.args, shared);
         self.watch(key, shared);
         if let (Some(target), Role::Player { stream }, false) = (relay, &self.role, is_published) {
             shared.start_pull_from(target, *stream);
@@ -218,7 +225,7 @@ impl Peer {
     }
 
     fn take_media(&mut self, message: Message, shared: &mut Shared) {
-        let Role::Publisher { stream, idle } = &mut self.role else { return };
+        let Role::Publisher { stream, idle, .. } = &mut self.role else { return };
         idle.hear(message.kind, event::now());
         if let Err(error) = shared.push(self.id, *stream, message) {
             self.connection.log(Level::Warn, format_args!("not in HLS: {error}"));
@@ -255,6 +262,21 @@ impl Peer {
         }
     }
 
+    /// The client is a player, of a live stream or a file: runs the commands for that.
+    pub(super) fn start_viewing(&mut self, name: String, args: String, shared: &mut Shared) {
+        let Some(application) = &self.application else { return };
+        let viewing = Viewing { client: Arc::clone(&self.info), name, args };
+        shared.run_commands(&application.exec.play, &Facts::of_viewing(&viewing));
+        self.viewing = Some(viewing);
+    }
+
+    fn stop_viewing(&mut self, shared: &mut Shared) {
+        if let (Some(viewing), Some(application)) = (self.viewing.take(), &self.application) {
+            shared.run_commands(&application.exec.play_done, &Facts::of_viewing(&viewing));
+            shared.leave_pull(application, &viewing.name);
+        }
+    }
+
     /// Ends what the session does with a stream; the connection lives on.
     pub(super) fn leave(&mut self, shared: &mut Shared) {
         self.stop_asking(shared);
@@ -262,9 +284,13 @@ impl Peer {
         match mem::replace(&mut self.role, Role::Idle) {
             Role::Idle => return,
             Role::Search(_) | Role::File(_) => {}
-            Role::Publisher { stream, .. } => {
+            Role::Publisher { stream, publication, .. } => {
                 let notices = shared.unpublish(self.id, stream);
                 self.tell_records(notices);
+                if let Some(application) = &self.application {
+                    let facts = Facts::of_publication(&publication);
+                    shared.run_commands(&application.exec.publish_done, &facts);
+                }
             }
             Role::Player { stream } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)
@@ -277,6 +303,7 @@ impl Peer {
                 shared.review.post(stream);
             }
         }
+        self.stop_viewing(shared);
         self.connection.set_action(c"receiving RTMP commands");
     }
 }
