@@ -21,12 +21,11 @@ pub enum FileOp {
         lock: bool,
     },
     /// Open the FLV file to append to it, or create it. Missing directories are created, and a tag that
-    /// is cut off at the end is taken away. What is in the file is told to whom it may concern.
+    /// is cut off at the end is taken away. What is in the file is told to whom it may concern. It is
+    /// locked for as long as it is open, as another worker may still have to write its end.
     Append {
         /// The file.
         path: PathBuf,
-        /// Whether to keep it locked for as long as it is open.
-        lock: bool,
     },
     /// Append to the file that was opened last.
     Write {
@@ -70,7 +69,7 @@ impl FileOp {
         match self {
             Self::Create { path }
             | Self::Replace { path, .. }
-            | Self::Append { path, .. }
+            | Self::Append { path }
             | Self::Write { path, .. }
             | Self::Patch { path, .. }
             | Self::Close { path }

@@ -21,10 +21,11 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Starts what the application wants of the publication. What cannot be started is told, and
-    /// does not keep the rest from starting.
+    /// does not keep the rest from starting. What `goes_on` was another worker's up to now.
     pub(super) fn start(
         publication: &Publication,
         application: &Application,
+        goes_on: bool,
         storage: &mut Storage,
     ) -> (Self, Result<(), NameError>) {
         let packager =
@@ -33,7 +34,7 @@ impl Outputs {
             Ok(packager) => (packager, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        let recorders = Recorders::start(publication, application, storage);
+        let recorders = Recorders::start(publication, application, goes_on, storage);
         (Self { packager, recorders, children: Vec::new() }, started)
     }
 

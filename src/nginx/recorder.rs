@@ -56,10 +56,12 @@ pub(super) struct Recording {
 }
 
 impl Recorders {
-    /// The recorders that the application has for what is published.
+    /// The recorders that the application has for what is published. What `goes_on` was recorded by
+    /// another worker up to now.
     pub(super) fn start(
         publication: &Publication,
         application: &Application,
+        goes_on: bool,
         storage: &mut Storage,
     ) -> Self {
         let publication = Rc::new(publication.clone());
@@ -67,7 +69,11 @@ impl Recorders {
             let started = Recording::start(&publication, application, settings, storage);
             started.inspect_err(|error| report(error, &publication, settings)).ok()
         });
-        Self { all: recorders.collect(), is_scheduled: false, notices: Vec::new() }
+        let mut all: Vec<_> = recorders.collect();
+        if goes_on {
+            all.iter_mut().for_each(|recording| recording.recorder.go_on());
+        }
+        Self { all, is_scheduled: false, notices: Vec::new() }
     }
 
     /// Takes a message of the publisher.

@@ -6,7 +6,7 @@ mod recording;
 mod review;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -80,6 +80,8 @@ pub(super) struct Shared {
     pub(super) groups: Groups,
     /// What each stream that is published in this worker feeds besides players.
     pub(super) outputs: HashMap<StreamId, Outputs>,
+    /// Streams that have just come from other workers, with no outputs started yet.
+    moved: HashSet<StreamId>,
     /// Recordings that wait for the storage though their publishes have ended.
     unfinished: Vec<Recording>,
     /// Where every connection's bytes are read to.
@@ -108,6 +110,7 @@ impl Worker {
             children: Children::new(),
             groups: Groups::default(),
             outputs: HashMap::new(),
+            moved: HashSet::new(),
             unfinished: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         };
@@ -183,6 +186,7 @@ impl Shared {
         key: StreamKey,
         application: &Application,
     ) -> Result<StreamId, PublishRefusal> {
+        let owner = self.cluster.as_ref().and_then(|cluster| cluster.owner(&key));
         self.claim(&key, application.publish_takeover)?;
         // A pull's owner has given the name up, or it would have kept it.
         let is_pulled = self.streams.publisher(&key) == Some(PULL);
@@ -200,6 +204,9 @@ impl Shared {
         self.review.post(stream);
         if let Some(cluster) = &self.cluster {
             cluster.announce(&key);
+        }
+        if owner.is_some() {
+            self.moved.insert(stream);
         }
         Ok(stream)
     }
@@ -234,10 +241,12 @@ impl Shared {
         publication: &Publication,
         application: &Arc<Application>,
     ) -> Result<(), NameError> {
+        let goes_on = self.moved.remove(&stream);
         if self.outputs.contains_key(&stream) {
             return Ok(());
         }
-        let (mut outputs, started) = Outputs::start(publication, application, &mut self.storage);
+        let (mut outputs, started) =
+            Outputs::start(publication, application, goes_on, &mut self.storage);
         outputs.children = self.start_push(publication, application);
         self.outputs.insert(stream, outputs);
         self.start_pushes(stream, publication, application);

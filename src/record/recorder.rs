@@ -50,8 +50,9 @@ pub struct Recorder {
     headers: Headers,
     timeline: Timeline,
     state: State,
-    /// Whether there is a file that was left as it was when the storage failed.
-    failed: bool,
+    /// Whether there is a file with a part of the stream that must not be replaced: one that was left
+    /// as it was when the storage failed, or another worker's.
+    has_part: bool,
     /// Whether the stream has ended.
     finished: bool,
     ops: VecDeque<FileOp>,
@@ -80,11 +81,16 @@ impl Recorder {
             headers: Headers::new(),
             timeline: Timeline::default(),
             state: State::Waiting(Instant::default()),
-            failed: false,
+            has_part: false,
             finished: false,
             ops: VecDeque::new(),
             statuses: VecDeque::new(),
         })
+    }
+
+    /// The stream goes on from another worker, which has recorded its beginning.
+    pub fn go_on(&mut self) {
+        self.has_part = true;
     }
 
     /// What the recorder was made from.
@@ -160,7 +166,7 @@ impl Recorder {
     }
 
     fn fail(&mut self, now: Instant) {
-        self.failed = true;
+        self.has_part = true;
         self.statuses.push_back(RecordStatus::Failed);
         self.state = match self.finished {
             true => State::Ended,
@@ -217,14 +223,13 @@ impl Recorder {
 
     fn begin_file(&mut self, time: i64, now: Now) {
         let RecorderConfig { append, lock, .. } = *self.config;
-        // What was saved of a file before a failure must not be replaced.
-        let path = match self.failed && !append {
+        let path = match self.has_part && !append {
             true => self.names.next_stamped(now),
             false => self.names.next(now),
         };
         self.statuses.push_back(RecordStatus::Start);
         self.state = if append {
-            self.ops.push_back(FileOp::Append { path: path.clone(), lock });
+            self.ops.push_back(FileOp::Append { path: path.clone() });
             State::Opening(Opening::new(path, time, now.instant + LOOK))
         } else {
             self.ops.push_back(FileOp::Replace { path: path.clone(), lock });

@@ -109,7 +109,7 @@ impl Bench {
         while let Some(op) = self.recorder.poll_op() {
             match op {
                 FileOp::Replace { path, .. } => drop(self.files.insert(path, Vec::new())),
-                FileOp::Append { path, .. } => self.opening.push(path),
+                FileOp::Append { path } => self.opening.push(path),
                 FileOp::Write { path, data } => self.file(path).extend(data),
                 FileOp::Patch { path, offset, data } => {
                     self.file(path)[offset as usize..][..data.len()].copy_from_slice(&data);
@@ -330,6 +330,14 @@ fn after_a_failure_a_keyframe_begins_a_file_of_another_name() {
         bench.statuses,
         [RecordStatus::Start, RecordStatus::Failed, RecordStatus::Start, RecordStatus::Stop]
     );
+}
+
+#[test]
+fn what_another_worker_has_recorded_is_not_replaced() {
+    let mut bench = Bench::new(config());
+    bench.recorder.go_on();
+    bench.second(0);
+    assert_eq!(bench.finish().names(), ["/rec/cam-1000.flv"]);
 }
 
 #[test]

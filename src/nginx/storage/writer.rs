@@ -97,7 +97,7 @@ impl Writer {
         match op {
             FileOp::Create { path } => self.open(path, false, create),
             FileOp::Replace { path, lock } => self.open(path, true, |path| replace(path, *lock)),
-            FileOp::Append { path, lock } => self.append(path, *lock),
+            FileOp::Append { path } => self.append(path),
             FileOp::Write { path, data } => self.file(path)?.append(data),
             FileOp::Patch { path, offset, data } => {
                 self.file(path)?.file.write_all_at(data, *offset)
@@ -130,12 +130,10 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, path: &Path, lock: bool) -> io::Result<()> {
+    fn append(&mut self, path: &Path) -> io::Result<()> {
         self.open = None;
         let mut file = open_below(path, OpenOptions::new().read(true).write(true).create(true))?;
-        if lock {
-            wait_lock(&file)?;
-        }
+        wait_lock(&file)?;
         let survey = Survey::of(&mut file)?;
         let len = survey.as_ref().map_or(0, |survey| survey.end);
         file.set_len(len)?;
@@ -337,7 +335,7 @@ mod tests {
     }
 
     fn append(path: &Path) -> FileOp {
-        FileOp::Append { path: path.to_owned(), lock: true }
+        FileOp::Append { path: path.to_owned() }
     }
 
     #[test]
