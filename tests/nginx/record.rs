@@ -1,10 +1,11 @@
 //! Recordings: what is in them, what they are called, and disks and processes that fail.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::files::{files_below, fill, seen_by};
@@ -326,6 +327,30 @@ fn a_full_disk_costs_a_part_of_the_recording_alone() {
         let start = assert_unbroken(&frames.video, &clip.frames.video);
         assert!(clip.is_keyframe(start));
     }
+}
+
+/// A locked file is waited for in the way of a disk that hangs.
+#[test]
+fn a_file_that_cannot_be_opened_yet_costs_nothing() {
+    let nginx = Nginx::start(
+        "application live { live on; record all; record_path rec; record_append on; }",
+    );
+    let (clip, path) = (Clip::plain(), nginx.prefix().join("rec/cam.flv"));
+    fs::create_dir(nginx.prefix().join("rec")).expect("a directory");
+    let lock = File::create(&path).expect("a file");
+    fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).expect("a lock");
+
+    let player = Player::start(&nginx.live("cam"));
+    let publisher = Publisher::endless(clip, &nginx.live("cam"));
+    let frames = player.wait_more(50);
+    assert_eq!(assert_unbroken(&frames.video, &clip.frames.video), 0);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    drop(lock);
+    wait_until("a recording", || whole_tags(&path) > 100);
+    publisher.stop();
+    wait_recorded(&nginx, 1);
+    let start = assert_unbroken(&Frames::of(&path).video, &clip.frames.video);
+    assert!(clip.is_keyframe(start));
 }
 
 #[test]
