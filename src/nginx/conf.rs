@@ -448,7 +448,7 @@ fn resolve_application(
         stream: Arc::new(settings.live.stream_config(&settings.core)),
         play: settings.play.config(conf, &settings.notify, contexts)?,
         hls: settings.hls.config().map(Arc::new),
-        recorders: record::recorders(block),
+        recorders: record::recorders(conf, block, contexts)?,
         relays: settings.relay.config(conf, contexts, settings.notify.may_redirect())?,
         exec: settings.exec.config(),
     })

@@ -34,6 +34,9 @@ impl Outputs {
             Ok(packager) => (packager, Ok(())),
             Err(error) => (None, Err(error)),
         };
+        if let Some(packager) = &packager {
+            packager.watch_playlists(publication, &application.notify, storage);
+        }
         let recorders = Recorders::start(publication, application, goes_on, storage);
         (Self { packager, recorders, children: Vec::new() }, started)
     }

@@ -1,9 +1,16 @@
 //! A publisher's stream on its way to disk: messages to access units, to file operations, to the
 //! storage layer.
 
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::event;
+use super::notify::Notify;
 use super::storage::{OutputId, Storage};
+use crate::client::Publication;
 use crate::media::{self, Container, Demuxer};
+use crate::notify::Hook;
 use crate::package::{Hls, HlsConfig, NameError, Rendition};
 use crate::rtmp::Message;
 
@@ -16,6 +23,18 @@ pub(super) struct Packager {
     hls: Hls,
     output: OutputId,
     reported: Vec<media::Error>,
+}
+
+/// Who is told of the playlists of a publish.
+pub(super) struct PlaylistWatch {
+    pub(super) publication: Publication,
+    pub(super) notify: Arc<Notify>,
+}
+
+/// A playlist that was written.
+pub(super) struct Playlist {
+    pub(super) watch: Rc<PlaylistWatch>,
+    pub(super) path: PathBuf,
 }
 
 impl Packager {
@@ -36,6 +55,19 @@ impl Packager {
             output: storage.open(),
             reported: Vec::new(),
         })
+    }
+
+    /// Has callbacks told of each playlist that is written, if they want to know.
+    pub(super) fn watch_playlists(
+        &self,
+        publication: &Publication,
+        notify: &Arc<Notify>,
+        storage: &mut Storage,
+    ) {
+        if notify.callbacks.has(Hook::Playlist) {
+            let (publication, notify) = (publication.clone(), Arc::clone(notify));
+            storage.watch_playlists(self.output, PlaylistWatch { publication, notify });
+        }
     }
 
     /// Takes a message of the publisher.

@@ -15,13 +15,14 @@ use super::storage::{OutputId, OutputKey, Storage};
 use crate::client::Publication;
 use crate::file_op::FileOp;
 use crate::live::StreamKey;
+use crate::notify::Hook;
 use crate::package::NameError;
 use crate::record::{Now, Recorder};
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
 use crate::time::Instant;
 
-/// A recording that is complete.
+/// A recording that has begun, or is complete.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     /// Whose it is: what was published, and by whom.
@@ -45,6 +46,8 @@ pub(super) struct Recorders {
     /// Whether [`flush`](Self::flush) is going to be called.
     is_scheduled: bool,
     notices: Vec<RecordNotice>,
+    /// Those that have begun, as far as anybody wants to know.
+    begun: Vec<Recorded>,
 }
 
 /// A recorder at work.
@@ -73,7 +76,7 @@ impl Recorders {
         if goes_on {
             all.iter_mut().for_each(|recording| recording.recorder.go_on());
         }
-        Self { all, is_scheduled: false, notices: Vec::new() }
+        Self { all, is_scheduled: false, notices: Vec::new(), begun: Vec::new() }
     }
 
     /// Takes a message of the publisher.
@@ -85,7 +88,7 @@ impl Recorders {
         for recording in &mut self.all {
             recording.heed(storage);
             recording.recorder.push(message, now);
-            recording.settle(storage, &mut self.notices);
+            recording.settle(storage, &mut self.notices, &mut self.begun);
         }
     }
 
@@ -105,8 +108,13 @@ impl Recorders {
         for recording in &mut self.all {
             recording.heed(storage);
             recording.recorder.handle_timeout(event::now());
-            recording.settle(storage, &mut self.notices);
+            recording.settle(storage, &mut self.notices, &mut self.begun);
         }
+    }
+
+    /// The recordings that have begun since the last call, as far as anybody wants to know.
+    pub(super) fn take_begun(&mut self) -> Vec<Recorded> {
+        mem::take(&mut self.begun)
     }
 
     /// What the publisher is to be told.
@@ -124,7 +132,7 @@ impl Recorders {
         for mut recording in self.all {
             recording.heed(storage);
             recording.recorder.finish();
-            recording.settle(storage, &mut self.notices);
+            recording.settle(storage, &mut self.notices, &mut self.begun);
             match recording.recorder.has_ended() {
                 true => storage.close(recording.output),
                 false => unfinished.push(recording),
@@ -138,7 +146,7 @@ impl Recorders {
 pub(super) fn settle_unfinished(unfinished: &mut Vec<Recording>, storage: &mut Storage) {
     unfinished.retain_mut(|recording| {
         recording.heed(storage);
-        recording.settle(storage, &mut Vec::new());
+        recording.settle(storage, &mut Vec::new(), &mut Vec::new());
         let has_ended = recording.recorder.has_ended();
         if has_ended {
             storage.close(recording.output);
@@ -175,15 +183,26 @@ impl Recording {
         }
     }
 
-    fn settle(&mut self, storage: &mut Storage, notices: &mut Vec<RecordNotice>) {
+    fn settle(
+        &mut self,
+        storage: &mut Storage,
+        notices: &mut Vec<RecordNotice>,
+        begun: &mut Vec<Recorded>,
+    ) {
         while let Some(op) = self.recorder.poll_op() {
             match op {
                 FileOp::Close { path } => {
-                    let publication = Rc::clone(&self.publication);
-                    let recorder = Arc::clone(&self.settings);
-                    storage.push_close(self.output, Recorded { publication, recorder, path });
+                    let recorded = self.recorded(path);
+                    storage.push_close(self.output, recorded);
                 }
-                op => storage.push(self.output, op),
+                op => {
+                    if let FileOp::Replace { path, .. } | FileOp::Append { path, .. } = &op
+                        && self.settings.callbacks.callbacks.has(Hook::RecordStarted)
+                    {
+                        begun.push(self.recorded(path.clone()));
+                    }
+                    storage.push(self.output, op);
+                }
             }
         }
         while let Some(status) = self.recorder.poll_status() {
@@ -191,6 +210,11 @@ impl Recording {
                 notices.push(RecordNotice { status, recorder: Arc::clone(&self.settings) });
             }
         }
+    }
+
+    fn recorded(&self, path: PathBuf) -> Recorded {
+        let (publication, recorder) = (Rc::clone(&self.publication), Arc::clone(&self.settings));
+        Recorded { publication, recorder, path }
     }
 }
 

@@ -10,12 +10,14 @@ mod writer;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::{fmt, iter, mem};
 
 use slab::Slab;
 
 use self::writer::{WriteError, Writer};
 use super::log::{self, Level};
+use super::packager::{Playlist, PlaylistWatch};
 use super::recorder::Recorded;
 use super::thread_pool::{self, InFlight};
 use super::worker::Worker;
@@ -33,6 +35,7 @@ pub(super) struct Storage {
     /// Whether there are no threads any more; then all waits for [`Storage::drain`].
     threads_ended: bool,
     recorded: Vec<Recorded>,
+    playlists: Vec<Playlist>,
 }
 
 /// Names an output until it is closed.
@@ -53,6 +56,8 @@ struct Output {
     closed: bool,
     /// What a later output that has the same files may go on with.
     key: Option<OutputKey>,
+    /// Who wants to know of playlists that are written.
+    watch: Option<Rc<PlaylistWatch>>,
     /// What is recorded by each [`FileOp::Close`] that is queued or in flight.
     recordings: VecDeque<Recorded>,
 }
@@ -104,6 +109,7 @@ impl thread_pool::Job for Job {
         let shared = worker.shared();
         shared.storage.finish(self);
         shared.settle_recordings();
+        shared.tell_playlists();
     }
 }
 
@@ -145,6 +151,17 @@ impl Storage {
         mem::take(&mut self.recorded)
     }
 
+    /// Has the playlists of the output, once they are in place, in
+    /// [`take_playlists`](Self::take_playlists).
+    pub(super) fn watch_playlists(&mut self, id: OutputId, watch: PlaylistWatch) {
+        self.outputs[id.0].watch = Some(Rc::new(watch));
+    }
+
+    /// The playlists that were written since the last call.
+    pub(super) fn take_playlists(&mut self) -> Vec<Playlist> {
+        mem::take(&mut self.playlists)
+    }
+
     /// Queues an operation of the output.
     pub(super) fn push(&mut self, id: OutputId, op: FileOp) {
         let output = &mut self.outputs[id.0];
@@ -170,7 +187,9 @@ impl Storage {
     /// Takes back a job that has been executed, and starts the next.
     fn finish(&mut self, job: Job) {
         let id = job.output;
-        self.recorded.extend(self.outputs[id.0].finish(job));
+        let output = &mut self.outputs[id.0];
+        self.playlists.extend(output.playlists_of(&job));
+        self.recorded.extend(output.finish(job));
         self.start(id);
     }
 
@@ -243,6 +262,18 @@ impl Output {
         }
         self.state = State::Idle(job.writer);
         recorded
+    }
+
+    /// The playlists that the job has put in place, if anybody wants to know.
+    fn playlists_of(&self, job: &Job) -> Vec<Playlist> {
+        let Some(watch) = &self.watch else { return Vec::new() };
+        let done = job.outcome.as_ref().err().map_or(job.ops.len(), |error| error.index);
+        let renamed = job.ops.iter().take(done).filter_map(|op| match op {
+            FileOp::Rename { to, .. } => Some(to),
+            _ => None,
+        });
+        let playlists = renamed.filter(|path| path.extension().is_some_and(|it| it == "m3u8"));
+        playlists.map(|path| Playlist { watch: Rc::clone(watch), path: path.clone() }).collect()
     }
 
     /// Tells that all is well again, if it is: a full disk still takes empty files, and the pieces of

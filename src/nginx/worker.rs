@@ -37,6 +37,7 @@ use super::{event, guard};
 use crate::client::Publication;
 use crate::live::{AlreadyPublishing, Published, Registry, SessionId, StreamId, StreamKey};
 use crate::media;
+use crate::notify::Event;
 use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::PublishRefusal;
@@ -273,11 +274,18 @@ impl Shared {
         self.fanout.mark(stream);
         let Some(outputs) = self.outputs.get_mut(&stream) else { return Ok(()) };
         let pushed = outputs.push(&message, &mut self.storage);
+        let begun = outputs.recorders().take_begun();
         if let Some(at) = outputs.recorders().schedule() {
             self.schedule.set(Due::Recorders(stream), at);
         }
         if outputs.packager().is_some_and(Packager::take_master_due) {
             self.write_master(stream);
+        }
+        for recorded in begun {
+            self.tell_recording(&recorded, |recorder, path| Event::RecordStarted {
+                recorder,
+                path,
+            });
         }
         pushed
     }

@@ -135,7 +135,7 @@ mod tests {
                 "record_started&recorder=&name=x&path=/tmp/a%20b-1.flv",
             ),
             (
-                Some(("x", "")),
+                Some(("x", "t=1")),
                 Event::Playlist { module: "hls", path: "/h/x.m3u8" },
                 "playlist&module=hls&name=x&path=/h/x.m3u8",
             ),

@@ -206,6 +206,9 @@ impl<'a> Call<'a> {
 
     /// The query of the stream's name, or of the application's if there is no stream.
     pub(super) fn args(&self) -> &'a str {
-        self.stream.map_or(&self.client.app_args, |stream| stream.args)
+        match self.event {
+            Event::Playlist { .. } => "",
+            _ => self.stream.map_or(&self.client.app_args, |stream| stream.args),
+        }
     }
 }

@@ -183,6 +183,42 @@ fn redirects_to_names_can_be_forbidden() {
 }
 
 #[test]
+fn files_are_told_of_once_they_are_there() {
+    let server = HttpServer::start(|asked| match asked.is_about("publish") {
+        true => Answer::Redirect("cam".into()),
+        false => OK,
+    });
+    let url = server.url("");
+    let nginx = Nginx::start(&format!(
+        "application live {{
+            live on; hls on; hls_path @prefix@/hls; hls_fragment 1s; on_publish {url};
+            record all; record_path @prefix@/rec; on_record_done {url}; on_playlist {url};
+            recorder sound {{ record audio; record_suffix -sound.flv; on_record_started {url}; }}
+         }}"
+    ));
+    Publisher::once(Clip::plain(), &nginx.live("key?t=1")).finish();
+    let path = |name: &str| nginx.prefix().join(name).display().to_string();
+    for (call, tail) in [
+        (
+            "record_started",
+            format!("recorder=sound&name=cam&path={}&t=1", path("rec/cam-sound.flv")),
+        ),
+        ("record_done", format!("recorder=&name=cam&path={}&t=1", path("rec/cam.flv"))),
+        ("record_done", format!("recorder=sound&name=cam&path={}&t=1", path("rec/cam-sound.flv"))),
+        ("playlist", format!("module=hls&name=cam&path={}", path("hls/cam.m3u8"))),
+    ] {
+        wait_until(&tail, || {
+            let asked = server.asked();
+            asked.iter().filter(|it| it.is_about(call)).any(|it| it.body.ends_with(&tail))
+        });
+    }
+    let asked = server.asked();
+    let count = |call: &str| asked.iter().filter(|it| it.is_about(call)).count();
+    assert_eq!((count("record_started"), count("record_done")), (1, 2), "{asked:?}");
+    assert!(count("playlist") >= 2, "{asked:?}");
+}
+
+#[test]
 fn a_server_that_is_away_delays_nobody_else() {
     let silent = HttpServer::start(|_| Answer::Silence);
     let closed = {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use nginx_sys::ngx_str_t;
 
 use super::client_tls::ClientContexts;
-use super::directive::{Conf, Directive, EVERYWHERE, Failure, MAIN, SERVER, Setter, set_once};
+use super::directive::{
+    Conf, Directive, EVERYWHERE, Failure, MAIN, RECORDER, SERVER, Setter, set_once,
+};
 use super::{Block, settings};
 use crate::http::{Method, Scheme, Url, check_header};
 use crate::nginx::notify::Notify;
@@ -58,6 +60,17 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(c"on_play_done", EVERYWHERE, Setter::Argument(|c, b| set(c, b, Hook::PlayDone))),
     Directive::new(c"on_done", EVERYWHERE, Setter::Argument(|c, b| set(c, b, Hook::Done))),
     Directive::new(c"on_update", EVERYWHERE, Setter::Argument(|c, b| set(c, b, Hook::Update))),
+    Directive::new(
+        c"on_record_started",
+        EVERYWHERE | RECORDER,
+        Setter::Argument(|c, b| set(c, b, Hook::RecordStarted)),
+    ),
+    Directive::new(
+        c"on_record_done",
+        EVERYWHERE | RECORDER,
+        Setter::Argument(|c, b| set(c, b, Hook::RecordDone)),
+    ),
+    Directive::new(c"on_playlist", EVERYWHERE, Setter::Argument(|c, b| set(c, b, Hook::Playlist))),
     Directive::new(c"notify_method", EVERYWHERE, Setter::Argument(set_method)),
     Directive::new(c"notify_format", EVERYWHERE, Setter::Argument(set_format)),
     Directive::new(c"notify_header", EVERYWHERE, Setter::TwoArguments(add_header)),

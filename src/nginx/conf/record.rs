@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client_tls::ClientContexts;
 use super::directive::{
     APPLICATION, Conf, Directive, EVERYWHERE, Failure, Level, RECORDER, Setter, set_once,
 };
-use super::{Block, parse, settings};
+use super::{Block, Settings, parse, settings};
+use crate::nginx::notify::Notify;
 use crate::record::{Format, Limits, Media, RecorderConfig, Suffix, Video};
 
 settings! {
@@ -87,6 +89,8 @@ pub(in crate::nginx) struct Recorder {
     pub(in crate::nginx) config: Arc<RecorderConfig>,
     /// Whether the publisher is told of its files.
     pub(in crate::nginx) notify: bool,
+    /// Who else is told of them.
+    pub(in crate::nginx) callbacks: Arc<Notify>,
 }
 
 /// `recorder ID { }` in `application {}`.
@@ -169,8 +173,12 @@ impl RecordSettings {
 }
 
 /// The recorders of an application: its own, and those of its blocks.
-pub(super) fn recorders(application: &Block) -> Vec<Arc<Recorder>> {
-    let mut configs: Vec<(RecorderConfig, bool)> = Vec::new();
+pub(super) fn recorders(
+    conf: &mut Conf,
+    application: &Block,
+    contexts: &mut ClientContexts,
+) -> Result<Vec<Arc<Recorder>>, Failure> {
+    let mut configs: Vec<(RecorderConfig, &Settings)> = Vec::new();
     let own = (&application.settings, "");
     let blocks = application.children.iter().map(|block| (&block.settings, block.name.as_str()));
     for (settings, id) in [own].into_iter().chain(blocks) {
@@ -182,12 +190,14 @@ pub(super) fn recorders(application: &Block) -> Vec<Arc<Recorder>> {
             (&other.path, &other.suffix, other.unique)
                 == (&config.path, &config.suffix, config.unique)
         });
-        configs.push((config, settings.record.notify.unwrap_or(false)));
+        configs.push((config, settings));
     }
-    let recorders = configs.into_iter();
-    recorders
-        .map(|(config, notify)| Arc::new(Recorder { config: Arc::new(config), notify }))
-        .collect()
+    let resolve = |(config, settings): (_, &Settings)| {
+        let notify = settings.record.notify.unwrap_or(false);
+        let callbacks = settings.notify.resolve(conf, contexts)?;
+        Ok(Arc::new(Recorder { config: Arc::new(config), notify, callbacks }))
+    };
+    configs.into_iter().map(resolve).collect()
 }
 
 /// Warns of an application that would record, if it had a place to.

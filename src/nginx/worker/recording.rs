@@ -1,10 +1,13 @@
 //! What a worker does for the recorders of its streams.
 
 use super::Shared;
+use crate::client::Publication;
 use crate::live::StreamId;
 use crate::nginx::log::{self, Level};
+use crate::nginx::packager::Playlist;
 use crate::nginx::recorder::{self, RecordNotice, Recorded};
 use crate::nginx::schedule::Due;
+use crate::notify::{Call, Event, Subject};
 
 impl Shared {
     /// Has recorders write what has waited long enough.
@@ -27,10 +30,38 @@ impl Shared {
     /// been completed.
     pub(in crate::nginx) fn settle_recordings(&mut self) {
         recorder::settle_unfinished(&mut self.unfinished, &mut self.storage);
-        for Recorded { publication, recorder, path } in self.storage.take_recorded() {
+        for recorded in self.storage.take_recorded() {
+            let Recorded { publication, recorder, path } = &recorded;
             let (name, id, path) = (&publication.name, &recorder.config.id, path.display());
             let text = format_args!("recorded \"{path}\", of \"{name}\" by \"{id}\"");
             log::cycle(Level::Info, text);
+            self.tell_recording(&recorded, |recorder, path| Event::RecordDone { recorder, path });
         }
     }
+
+    /// Tells callbacks of a recording what `event` makes of its recorder and path.
+    pub(in crate::nginx) fn tell_recording(
+        &mut self,
+        recorded: &Recorded,
+        event: impl for<'a> FnOnce(&'a str, &'a str) -> Event<'a>,
+    ) {
+        let Recorded { publication, recorder, path } = recorded;
+        let path = path.to_string_lossy();
+        let call = call_about(publication, event(&recorder.config.id, &path));
+        recorder.callbacks.tell(self, call);
+    }
+
+    /// Tells callbacks of the playlists that were written.
+    pub(in crate::nginx) fn tell_playlists(&mut self) {
+        for Playlist { watch, path } in self.storage.take_playlists() {
+            let path = &path.to_string_lossy();
+            let event = Event::Playlist { module: "hls", path };
+            watch.notify.tell(self, call_about(&watch.publication, event));
+        }
+    }
+}
+
+fn call_about<'a>(publication: &'a Publication, event: Event<'a>) -> Call<'a> {
+    let stream = Subject { name: &publication.name, args: &publication.args };
+    Call { client: &publication.client, stream: Some(stream), event }
 }
