@@ -67,6 +67,8 @@ pub(super) struct Children {
     children: BTreeMap<ChildId, Child>,
     next: u64,
     outputs: Outputs,
+    /// Whether the worker exits, and its threads are not there any more.
+    exits: bool,
     /// Armed while programs are ending: a worker that shuts down stays for that. On the heap: nginx
     /// links it into its queues by address.
     hold: Box<ngx_event_t>,
@@ -147,6 +149,7 @@ impl Children {
             children: BTreeMap::new(),
             next: 0,
             outputs: Outputs::default(),
+            exits: false,
             hold: event::new(on_hold),
         }
     }
@@ -162,6 +165,11 @@ impl Children {
                 event::clear_timer(&raw mut *self.hold);
             }
         }
+    }
+
+    /// The worker exits, and its threads have.
+    pub(super) fn begin_exit(&mut self) {
+        self.exits = true;
     }
 
     /// The worker exits: ends all programs, and waits for that a moment.
@@ -181,7 +189,8 @@ impl Children {
             }
             kill_group(it.pid, libc::SIGKILL);
         }
-        *self = Self::new();
+        self.children.clear();
+        self.outputs = Outputs::default();
     }
 }
 
@@ -204,6 +213,13 @@ impl Child {
 impl Shared {
     /// Runs a program that nobody manages.
     pub(super) fn run_once(&mut self, invocation: Invocation) {
+        if self.children.exits {
+            // Who reads what it says is gone before it says anything.
+            let started = pipe(Lifetime::Own).map_err(SpawnError::Process);
+            let started = started.and_then(|pipe| spawn(&invocation, pipe, Lifetime::Own));
+            self.report_start(&invocation.program, started);
+            return;
+        }
         self.launch(Arc::new(invocation), Lifetime::Own, |_, _| ());
     }
 

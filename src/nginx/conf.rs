@@ -64,7 +64,7 @@ use crate::rtmp::session::SessionConfig;
 
 pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
-pub(super) use self::exec::{CommandPolicy, ExecConfig};
+pub(super) use self::exec::{CommandPolicy, ExecConfig, RecordCommands};
 pub(super) use self::listen::POOL_SIZE;
 pub(super) use self::play::{PlayConfig, PlayEntry};
 pub(super) use self::record::Recorder;

@@ -15,7 +15,6 @@ use super::storage::{OutputId, OutputKey, Storage};
 use crate::client::Publication;
 use crate::file_op::FileOp;
 use crate::live::StreamKey;
-use crate::notify::Hook;
 use crate::package::NameError;
 use crate::record::{Now, Recorder};
 use crate::rtmp::Message;
@@ -197,7 +196,7 @@ impl Recording {
                 }
                 op => {
                     if let FileOp::Replace { path, .. } | FileOp::Append { path, .. } = &op
-                        && self.settings.callbacks.callbacks.has(Hook::RecordStarted)
+                        && self.settings.tells_beginnings()
                     {
                         begun.push(self.recorded(path.clone()));
                     }

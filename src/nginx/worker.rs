@@ -369,6 +369,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
     guard(
         || {
             with(|worker| {
+                worker.shared.children.begin_exit();
                 // SAFETY: see above.
                 unsafe { worker.shared.storage.end_threads() };
                 worker.shared.http.close();
@@ -379,12 +380,12 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 for id in worker.upstreams.keys().copied().collect::<Vec<_>>() {
                     worker.finalize_upstream(id, &upstream::End::Exit);
                 }
-                worker.shared.children.exit();
                 worker.shared.storage.drain();
                 worker.shared.settle_recordings();
                 // What these had yet to write.
                 worker.shared.storage.drain();
                 worker.shared.settle_recordings();
+                worker.shared.children.exit();
                 worker.pulls.clear();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();

@@ -104,6 +104,8 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("exec_publish_done", "/bin/true", MAIN | SERVER | APPLICATION),
     ("exec_play", "/bin/true", MAIN | SERVER | APPLICATION),
     ("exec_play_done", "/bin/true", MAIN | SERVER | APPLICATION),
+    ("exec_record_started", "/bin/true $path", RECORDING),
+    ("exec_record_done", "/bin/true $basename $recorder", RECORDING),
     ("respawn", "off", MAIN | SERVER | APPLICATION),
     ("respawn_timeout", "0", MAIN | SERVER | APPLICATION),
     ("exec_kill_signal", "term", MAIN | SERVER | APPLICATION),
@@ -190,6 +192,8 @@ const MANY: &[&str] = &[
     "exec_publish_done",
     "exec_play",
     "exec_play_done",
+    "exec_record_started",
+    "exec_record_done",
 ];
 
 /// Directives that add to each other.

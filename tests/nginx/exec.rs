@@ -270,6 +270,47 @@ fn events_run_programs_that_are_left_alone() {
 }
 
 #[test]
+fn a_recorded_file_is_told_of_once_it_is_complete() {
+    let tools = Tools::new();
+    tools
+        .add("seen", "out=$1; shift; { echo \"$@\"; stat -c %s $1; } > $out.new; mv $out.new $out");
+    let words = "$path $filename $basename $dirname $recorder- $name $args";
+    let mut nginx = tools.start(&format!(
+        "application live {{
+            live on; record all; record_path @prefix@/rec; record_suffix .x.flv;
+            exec_record_started @tools@/end @tools@/started $path;
+            exec_record_done @tools@/seen @tools@/done-$recorder {words};
+            exec_publish_done @tools@/end @tools@/left;
+            recorder sound {{
+                record audio; record_suffix .sound.flv;
+                exec_record_done @tools@/end @tools@/sound $filename;
+            }}
+        }}"
+    ));
+    Publisher::once(Clip::plain(), &nginx.live("cam?a=b")).finish();
+    let directory = nginx.prefix().join("rec").display().to_string();
+    for (recorder, base) in [("", "cam.x"), ("sound", "cam.sound")] {
+        let out = format!("done-{recorder}");
+        wait_until("the command", || tools.path(&out).exists());
+        let path = format!("{directory}/{base}.flv");
+        let size = fs::metadata(&path).expect("the file").len();
+        let words = format!("{path} {base}.flv {base} {directory} {recorder}- cam a=b");
+        assert_eq!(tools.lines(&out), [words, size.to_string()]);
+    }
+    assert_eq!(tools.wait_words("sound", 1).1, ["<cam.sound.flv>"]);
+    wait_until("both beginnings", || tools.pids("started").len() == 2);
+
+    fs::remove_file(tools.path("done-")).expect("to remove it");
+    let _publisher = Publisher::endless(Clip::plain(), &nginx.live("other"));
+    wait_until("both beginnings", || tools.pids("started").len() == 4);
+    nginx.signal(Signal::TERM);
+    nginx.wait_exit();
+    wait_until("the command", || tools.path("done-").exists());
+    assert!(tools.lines("done-")[0].contains("/other.x.flv "));
+    wait_until("its end", || tools.pids("left").len() == 2);
+}
+
+#[test]
 fn filters_choose_streams() {
     let tools = Tools::new();
     let nginx = tools.start(

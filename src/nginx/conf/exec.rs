@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Block;
-use super::directive::{Conf, Directive, EVERYWHERE, Failure, Setter, set_once};
+use super::directive::{Conf, Directive, EVERYWHERE, Failure, RECORDER, Setter, set_once};
 use crate::exec::{Command, Scope, signal_number};
 
 /// Settings of commands. Lists are followed by those of the enclosing block once they are inherited.
@@ -15,6 +15,8 @@ pub(super) struct ExecSettings {
     publish_done: Vec<Line>,
     play: Vec<Line>,
     play_done: Vec<Line>,
+    record_started: Vec<Line>,
+    record_done: Vec<Line>,
     /// Not inherited: each is run once.
     fixed: Vec<Line>,
     pub(super) respawn: Option<bool>,
@@ -49,6 +51,13 @@ impl ExecConfig {
     pub(in crate::nginx) fn pulls(&self, name: &str) -> bool {
         self.pull.iter().any(|command| command.is_for(name))
     }
+}
+
+/// Commands of a recorder.
+#[derive(Debug)]
+pub(in crate::nginx) struct RecordCommands {
+    pub(in crate::nginx) started: Vec<Command>,
+    pub(in crate::nginx) done: Vec<Command>,
 }
 
 /// How managed commands end, and whether they are run again.
@@ -89,6 +98,20 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         c"exec_play_done",
         EVERYWHERE,
         Setter::Arguments(|conf, block| add(conf, block, Scope::Event, |exec| &mut exec.play_done)),
+    ),
+    Directive::new(
+        c"exec_record_started",
+        EVERYWHERE | RECORDER,
+        Setter::Arguments(|conf, block| {
+            add(conf, block, Scope::Event, |exec| &mut exec.record_started)
+        }),
+    ),
+    Directive::new(
+        c"exec_record_done",
+        EVERYWHERE | RECORDER,
+        Setter::Arguments(|conf, block| {
+            add(conf, block, Scope::Event, |exec| &mut exec.record_done)
+        }),
     ),
     Directive::new(
         c"exec_static",
@@ -161,6 +184,8 @@ impl ExecSettings {
             (&mut self.publish_done, &parent.publish_done),
             (&mut self.play, &parent.play),
             (&mut self.play_done, &parent.play_done),
+            (&mut self.record_started, &parent.record_started),
+            (&mut self.record_done, &parent.record_done),
         ] {
             *own = own.iter().chain(outer).map(decided).collect();
         }
@@ -177,6 +202,11 @@ impl ExecSettings {
             play_done: commands(&self.play_done),
             policy: self.policy(),
         }
+    }
+
+    pub(super) fn record_commands(&self) -> RecordCommands {
+        let (started, done) = (commands(&self.record_started), commands(&self.record_done));
+        RecordCommands { started, done }
     }
 
     fn policy(&self) -> CommandPolicy {

@@ -8,8 +8,9 @@ use super::client_tls::ClientContexts;
 use super::directive::{
     APPLICATION, Conf, Directive, EVERYWHERE, Failure, Level, RECORDER, Setter, set_once,
 };
-use super::{Block, Settings, parse, settings};
+use super::{Block, RecordCommands, Settings, parse, settings};
 use crate::nginx::notify::Notify;
+use crate::notify::Hook;
 use crate::record::{Format, Limits, Media, RecorderConfig, Suffix, Video};
 
 settings! {
@@ -91,6 +92,15 @@ pub(in crate::nginx) struct Recorder {
     pub(in crate::nginx) notify: bool,
     /// Who else is told of them.
     pub(in crate::nginx) callbacks: Arc<Notify>,
+    /// What is run for them.
+    pub(in crate::nginx) commands: RecordCommands,
+}
+
+impl Recorder {
+    /// Whether anybody wants to know of a file that has begun.
+    pub(in crate::nginx) fn tells_beginnings(&self) -> bool {
+        self.callbacks.callbacks.has(Hook::RecordStarted) || !self.commands.started.is_empty()
+    }
 }
 
 /// `recorder ID { }` in `application {}`.
@@ -195,7 +205,8 @@ pub(super) fn recorders(
     let resolve = |(config, settings): (_, &Settings)| {
         let notify = settings.record.notify.unwrap_or(false);
         let callbacks = settings.notify.resolve(conf, contexts)?;
-        Ok(Arc::new(Recorder { config: Arc::new(config), notify, callbacks }))
+        let commands = settings.exec.record_commands();
+        Ok(Arc::new(Recorder { config: Arc::new(config), notify, callbacks, commands }))
     };
     configs.into_iter().map(resolve).collect()
 }

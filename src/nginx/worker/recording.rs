@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::client::Publication;
+use crate::exec::Facts;
 use crate::live::StreamId;
 use crate::nginx::log::{self, Level};
 use crate::nginx::packager::Playlist;
@@ -39,16 +40,22 @@ impl Shared {
         }
     }
 
-    /// Tells callbacks of a recording what `event` makes of its recorder and path.
+    /// Tells callbacks and runs commands for a recording: what `event` makes of its recorder and path.
     pub(in crate::nginx) fn tell_recording(
         &mut self,
         recorded: &Recorded,
         event: impl for<'a> FnOnce(&'a str, &'a str) -> Event<'a>,
     ) {
         let Recorded { publication, recorder, path } = recorded;
-        let path = path.to_string_lossy();
-        let call = call_about(publication, event(&recorder.config.id, &path));
-        recorder.callbacks.tell(self, call);
+        let (path, id) = (path.to_string_lossy(), &recorder.config.id);
+        let event = event(id, &path);
+        let commands = match event {
+            Event::RecordStarted { .. } => &recorder.commands.started,
+            _ => &recorder.commands.done,
+        };
+        let facts = Facts { path: &path, recorder: id, ..Facts::of_publication(publication) };
+        self.run_commands(commands, &facts);
+        recorder.callbacks.tell(self, call_about(publication, event));
     }
 
     /// Tells callbacks of the playlists that were written.
