@@ -24,6 +24,8 @@ pub(super) struct Notify {
     /// How often a server is told that a client goes on; zero for never.
     pub(super) update_interval: Duration,
     pub(super) update_policy: UpdatePolicy,
+    /// Whether a client is itself sent to the server that a callback names.
+    pub(super) sends_redirects: bool,
     /// Whether a stream that a callback sends to another server, or gets from there, is here known
     /// by a name made of the URL.
     pub(super) renames_redirected: bool,

@@ -42,6 +42,15 @@ pub(super) fn error(transaction: f64, code: &str, description: &str) -> Bytes {
     command::encode("_error", transaction, &[Value::Null, Value::Object(information)])
 }
 
+/// `_error` or `onStatus` by which a peer is told to connect to `url` instead, as Flash Media Server does.
+pub(super) fn redirect(name: &str, transaction: f64, url: &str) -> Bytes {
+    let code = "NetConnection.Connect.Rejected";
+    let mut information = information(Level::Error, code, "Connect to another server.");
+    let redirect = vec![("code".into(), 302.0.into()), ("redirect".into(), url.into())];
+    information.push(("ex".into(), Value::Object(redirect)));
+    command::encode(name, transaction, &[Value::Null, Value::Object(information)])
+}
+
 /// `onStatus`, or one of its kind such as `onFCPublish`.
 pub(super) fn status(name: &str, level: Level, code: &str, description: &str) -> Bytes {
     let information = information(level, code, description);

@@ -55,6 +55,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("notify_update_timeout", "0", MAIN | SERVER | APPLICATION),
     ("notify_update_strict", "on", MAIN | SERVER | APPLICATION),
     ("notify_relay_redirect", "on", MAIN | SERVER | APPLICATION),
+    ("notify_send_redirect", "on", MAIN | SERVER | APPLICATION),
     ("notify_no_resolve", "on", MAIN | SERVER | APPLICATION),
     ("notify_ssl_verify", "off", MAIN | SERVER | APPLICATION),
     ("notify_ssl_trusted_certificate", "ca.pem", MAIN | SERVER | APPLICATION),

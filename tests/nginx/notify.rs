@@ -170,6 +170,35 @@ fn a_play_may_be_served_by_another_server() {
 }
 
 #[test]
+fn clients_can_be_sent_to_another_server() {
+    const URL: &str = "rtmp://192.0.2.1/live/cam";
+    let server = HttpServer::start(|asked| match asked.is_about("connect") {
+        true if asked.body.contains("app=live&") => OK,
+        _ => Answer::Redirect(URL.into()),
+    });
+    let nginx = Nginx::start(&format!(
+        "{} notify_send_redirect on; application live {{ live on; }}",
+        all_hooks(&server)
+    ));
+    let check = |mut client: Peer| {
+        let message = client.wait_for("NetConnection.Connect.Rejected");
+        assert!(message.holds("redirect") && message.holds(URL), "{message:?}");
+        client.wait_closed();
+    };
+    let mut client = Peer::connect(nginx.rtmp_port());
+    client.command(0, &crate::support::raw::connect("other"));
+    check(client);
+    let mut publisher = Peer::open(nginx.rtmp_port(), "live");
+    publisher.ask_publish("cam");
+    check(publisher);
+    let mut player = Peer::open(nginx.rtmp_port(), "live");
+    player.ask_play("cam");
+    check(player);
+    server.wait("disconnect");
+    assert!(!server.asked().iter().any(|it| it.is_about("done")), "{:?}", server.asked());
+}
+
+#[test]
 fn redirects_to_names_can_be_forbidden() {
     let server = HttpServer::start(|_| Answer::Redirect("rtmp://localhost/live/cam".into()));
     let nginx = Nginx::start(&format!(

@@ -33,6 +33,7 @@ settings! {
         update_timeout: Duration,
         update_strict: bool,
         relay_redirect: bool,
+        send_redirect: bool,
         no_resolve: bool,
         timeout: Duration,
         ssl_verify: bool,
@@ -89,6 +90,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         c"notify_relay_redirect",
         EVERYWHERE,
         Setter::Flag(|s| &mut s.notify.options.relay_redirect),
+    ),
+    Directive::new(
+        c"notify_send_redirect",
+        EVERYWHERE,
+        Setter::Flag(|s| &mut s.notify.options.send_redirect),
     ),
     Directive::new(
         c"notify_no_resolve",
@@ -206,6 +212,7 @@ impl NotifySettings {
             timeout: options.timeout.unwrap_or(DEFAULT_TIMEOUT),
             update_interval: options.update_timeout.unwrap_or(DEFAULT_UPDATE_INTERVAL),
             update_policy,
+            sends_redirects: options.send_redirect.unwrap_or(false),
             renames_redirected: options.relay_redirect.unwrap_or(false),
             redirects_to_names: !options.no_resolve.unwrap_or(false),
         }))

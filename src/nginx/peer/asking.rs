@@ -93,8 +93,14 @@ impl Peer {
         }
     }
 
-    /// Does it, and relays the stream to or from `url`.
+    /// Does it, and relays the stream to or from `url`; or sends the client there.
     fn relay(&mut self, mut wish: Wish, url: &str, shared: &mut Shared) -> Result<(), rtmp::Error> {
+        if self.notify().sends_redirects {
+            self.told = None;
+            self.connection.log(Level::Info, format_args!("sent to another server"));
+            self.session.redirect(url);
+            return Ok(());
+        }
         let direction = match wish {
             Wish::Connect(_) => return self.fulfil(wish, None, shared),
             Wish::Publish(_) => Direction::Push,

@@ -41,6 +41,21 @@ impl Session {
         capabilities.is_some_and(Capabilities::can_reconnect)
     }
 
+    /// Tells the peer whose request is waiting for an answer to connect to `url` instead, and closes.
+    pub fn redirect(&mut self, url: &str) {
+        let State::Asked(question) = self.state else { return };
+        let (stream, reply) = match question {
+            Question::Connect { transaction, .. } => {
+                (0, reply::redirect("_error", transaction, url))
+            }
+            Question::Publish | Question::Play { .. } => {
+                (STREAM_ID, reply::redirect("onStatus", 0.0, url))
+            }
+        };
+        self.link.send_command(stream, reply);
+        self.state = State::Closing;
+    }
+
     /// The server is gone in a moment: ends what the peer does, tells it why, and closes.
     pub fn shut_down(&mut self) {
         if self.is_connected() && self.connect.is_some() {
