@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::hls::wait_playlist;
-use crate::support::media::Clip;
+use crate::support::hls::{get, wait_playlist};
+use crate::support::media::{Clip, assert_unbroken};
 use crate::support::nginx::{Conf, Nginx};
+use crate::support::player::Player;
 use crate::support::process::children;
 use crate::support::publisher::Publisher;
 use crate::support::raw::Peer;
@@ -469,6 +470,66 @@ fn ffmpeg_makes_another_rendition_as_it_always_has() {
     publisher.stop();
     wait_until("the end of ffmpeg", || children(worker).is_empty());
     wait_playlist("the end", &url, |list| list.has_ended);
+}
+
+#[test]
+fn ffmpeg_gets_a_stream_for_its_players() {
+    let tools = Tools::new();
+    let nginx = tools.start(
+        "application src { live on; }
+        application pulled {
+            live on;
+            exec_pull ffmpeg -loglevel warning -i rtmp://localhost:@port@/src/$name
+                -c copy -f flv rtmp://localhost:@port@/$app/$name;
+        }",
+    );
+    let clip = Clip::plain();
+    let _publisher = Publisher::endless(clip, &nginx.rtmp("src/cam"));
+    let player = Player::start(&nginx.rtmp("pulled/cam"));
+    let frames = player.wait("two seconds", |frames| frames.video.len() > 2 * 25);
+    assert_unbroken(&frames.video, &clip.frames.video);
+    drop(player);
+    let worker = nginx.workers()[0];
+    wait_until("the end of ffmpeg", || children(worker).is_empty());
+}
+
+/// One of the configurations that the project began with.
+#[test]
+fn renditions_come_from_one_static_program() {
+    let tools = Tools::new();
+    let server = format!(
+        "chunk_size 4000;
+        application live {{
+            live on; hls on; hls_path @prefix@/hls; hls_fragment 3; hls_playlist_length 60;
+            hls_nested on; hls_variant _low BANDWIDTH=640000; hls_variant _hi BANDWIDTH=2140000;
+            deny play all;
+            exec_static ffmpeg -loglevel warning -re -stream_loop -1 -i {}
+                -c:v libx264 -preset ultrafast -g 25 -s 160x90 -c:a aac -b:a 64k
+                -f flv rtmp://localhost:@port@/live/cam_low
+                -c copy -f flv rtmp://localhost:@port@/live/cam_hi;
+        }}",
+        Clip::plain().path.display()
+    );
+    let nginx = tools.start_conf(Conf { workers: 4, ..Conf::server(&server) });
+    let master = wait_for("both renditions", || {
+        let master = String::from_utf8(get(&nginx.http("hls/cam.m3u8"))?).expect("UTF-8");
+        (master.matches("#EXT-X-STREAM-INF:").count() == 2).then_some(master)
+    });
+    for (bandwidth, size, uri) in
+        [("640000", "160x90", "cam_low/index.m3u8"), ("2140000", "320x180", "cam_hi/index.m3u8")]
+    {
+        let (info, rest) = master.split_once(uri).expect("its address");
+        assert!(rest.starts_with('\n'), "{master}");
+        let info = info.lines().next_back().expect("what it is");
+        assert!(info.contains(&format!("BANDWIDTH={bandwidth},")) && info.contains(size), "{info}");
+        let url = nginx.http(&format!("hls/{uri}"));
+        wait_playlist("a segment", &url, |list| !list.segments.is_empty());
+    }
+    let running: usize = nginx.workers().into_iter().map(|worker| children(worker).len()).sum();
+    assert_eq!(running, 1);
+    let mut refused = Peer::open(nginx.rtmp_port(), "live");
+    refused.ask_play("cam_low");
+    refused.wait_for("NetStream.Play.Failed");
 }
 
 /// The worker that has started a process.
