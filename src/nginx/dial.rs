@@ -1,7 +1,7 @@
 //! Outgoing connections: a name is looked up off the event loop, each of its addresses is tried, and
 //! TLS is spoken if that is wanted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -68,10 +68,12 @@ type Then = Box<dyn FnOnce(&mut Worker, Result<Connection, DialError>)>;
 pub(super) struct Dials {
     dials: BTreeMap<DialId, Dial>,
     next: u64,
+    /// The names that are or will be looked up, each once, and for which dials.
+    names: HashMap<String, Vec<DialId>>,
     /// How many names are being looked up.
     lookups: usize,
-    /// Those that wait to be looked up.
-    waiting: VecDeque<DialId>,
+    /// Those that wait to be.
+    waiting: VecDeque<String>,
 }
 
 struct Dial {
@@ -113,7 +115,7 @@ impl Shared {
         match address {
             Some(address) => self.try_addresses(id, [address.into()]),
             None => {
-                self.dials.waiting.push_back(id);
+                self.dials.wait_for_name(id);
                 self.dials.look_up();
             }
         }
@@ -136,38 +138,63 @@ impl Dials {
         self.dials.remove(&id);
     }
 
+    /// Has the dial's name looked up, unless that is under way.
+    fn wait_for_name(&mut self, id: DialId) {
+        let Some(dial) = self.dials.get(&id) else { return };
+        let host = &dial.destination.host;
+        if let Some(dials) = self.names.get_mut(host) {
+            dials.push(id);
+            return;
+        }
+        self.names.insert(host.clone(), vec![id]);
+        self.waiting.push_back(host.clone());
+    }
+
     fn look_up(&mut self) {
         while self.lookups < MAX_LOOKUPS
-            && let Some(id) = self.waiting.pop_front()
+            && let Some(host) = self.waiting.pop_front()
         {
-            let Some(dial) = self.dials.get(&id) else { continue };
-            let (host, port) = (dial.destination.host.clone(), dial.destination.port);
+            let is_wanted =
+                |dials: &Vec<DialId>| dials.iter().any(|id| self.dials.contains_key(id));
+            if !self.names.get(&host).is_some_and(is_wanted) {
+                self.names.remove(&host);
+                continue;
+            }
             self.lookups += 1;
+            let name = host.clone();
             thread_pool::run_then(
-                move || (host.as_str(), port).to_socket_addrs().map(Vec::from_iter),
-                move |worker, addresses| worker.shared().on_looked_up(id, addresses),
+                move || {
+                    let addresses = (name.as_str(), 0).to_socket_addrs()?;
+                    Ok(addresses.map(|address| address.ip()).collect())
+                },
+                move |worker, addresses| worker.shared().on_looked_up(&host, addresses),
             );
         }
     }
 }
 
 impl Shared {
-    fn on_looked_up(&mut self, id: DialId, addresses: Option<io::Result<Vec<SocketAddr>>>) {
+    fn on_looked_up(&mut self, host: &str, found: Option<io::Result<Vec<IpAddr>>>) {
         self.dials.lookups -= 1;
+        let waiting = self.dials.names.remove(host).unwrap_or_default();
         self.dials.look_up();
-        let Some(dial) = self.dials.dials.get_mut(&id) else { return };
-        let addresses = match addresses {
-            Some(Ok(addresses)) => addresses,
-            Some(Err(error)) => {
-                dial.error = DialError::Lookup(dial.destination.host.clone(), error);
-                Vec::new()
-            }
-            None => {
-                dial.error = DialError::Bug;
-                Vec::new()
-            }
-        };
-        self.try_addresses(id, addresses);
+        for id in waiting {
+            let Some(dial) = self.dials.dials.get_mut(&id) else { continue };
+            let port = dial.destination.port;
+            let addresses = match &found {
+                Some(Ok(addresses)) => &addresses[..],
+                Some(Err(error)) => {
+                    let error = io::Error::new(error.kind(), error.to_string());
+                    dial.error = DialError::Lookup(host.to_owned(), error);
+                    &[]
+                }
+                None => {
+                    dial.error = DialError::Bug;
+                    &[]
+                }
+            };
+            self.try_addresses(id, addresses.iter().map(|&ip| (ip, port).into()));
+        }
     }
 }
 
