@@ -12,6 +12,7 @@
 //!
 //! nginx collects every child of a worker itself, so the end of one is learned from its pidfd.
 
+mod group;
 mod output;
 mod spawn;
 
@@ -22,7 +23,9 @@ use std::time::Duration;
 
 use nginx_sys::{ngx_connection_t, ngx_event_t};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
+use self::group::{Alive, Stop, kill_group};
 use self::output::{Outputs, pipe};
 use self::spawn::{Lifetime, Process, SpawnError, Started, spawn};
 use super::connection::Connection;
@@ -32,16 +35,9 @@ use super::schedule::Due;
 use super::worker::{self, Shared};
 use super::{event, guard, thread_pool};
 use crate::exec::{Backoff, Invocation};
-use crate::time::Instant;
-
-/// How long a program may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a worker that exits at once lets its programs end.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
-
-/// How often it is looked whether a group without its first process has ended.
-const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Longer than any program takes to end.
 const HOLD: Duration = Duration::from_secs(10);
@@ -89,60 +85,6 @@ enum State {
     Waiting,
 }
 
-/// A process and those that it has started, which are a group as long as one of them is there.
-struct Alive {
-    pid: libc::pid_t,
-    /// Tells when the first process has ended; none once it has.
-    watch: Option<Connection>,
-    since: Instant,
-    stop: Stop,
-}
-
-/// What was done to end a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Nothing,
-    /// It was asked to, and has time until then.
-    Asked(Instant),
-    Killed,
-}
-
-impl Alive {
-    /// Asks the group to end.
-    fn stop(&mut self, signal: i32) {
-        if self.stop == Stop::Nothing {
-            kill_group(self.pid, signal);
-            self.stop = match signal {
-                libc::SIGKILL => Stop::Killed,
-                _ => Stop::Asked(event::now() + GRACE),
-            };
-        }
-    }
-
-    /// Kills the group if its time is over.
-    fn insist(&mut self) {
-        if let Stop::Asked(until) = self.stop
-            && event::now() >= until
-        {
-            kill_group(self.pid, libc::SIGKILL);
-            self.stop = Stop::Killed;
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.watch.is_none() && (self.stop == Stop::Killed || !group_exists(self.pid))
-    }
-
-    /// When to look at it again.
-    fn due(&self) -> Option<Instant> {
-        let look = self.watch.is_none().then(|| event::now() + INTERVAL);
-        match self.stop {
-            Stop::Asked(until) => Some(look.map_or(until, |look| look.min(until))),
-            Stop::Nothing | Stop::Killed => look,
-        }
-    }
-}
-
 impl Children {
     pub(super) fn new() -> Self {
         Self {
@@ -180,12 +122,10 @@ impl Children {
         }
         let mut grace = EXIT_GRACE;
         for (it, _) in &alive {
-            if let Some(watch) = &it.watch {
-                let timeout = Timespec::try_from(grace).ok();
-                let fd = PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN);
-                if poll(&mut [fd], timeout.as_ref()) != Ok(1) {
-                    grace = Duration::ZERO;
-                }
+            if let Some(watch) = &it.watch
+                && !ends_within(watch, grace)
+            {
+                grace = Duration::ZERO;
             }
             kill_group(it.pid, libc::SIGKILL);
         }
@@ -385,15 +325,17 @@ impl Shared {
     }
 }
 
-/// Sends a signal to what is left of a group.
-fn kill_group(pid: libc::pid_t, signal: i32) {
-    // SAFETY: a call of the system; a group that is not there any more is no matter.
-    unsafe { libc::kill(-pid, signal) };
-}
-
-fn group_exists(pid: libc::pid_t) -> bool {
-    // SAFETY: a call of the system, which only looks.
-    unsafe { libc::kill(-pid, 0) == 0 }
+/// Whether a process ends in time.
+fn ends_within(watch: &Connection, time: Duration) -> bool {
+    let timeout = Timespec::try_from(time).ok();
+    loop {
+        let fd = PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN);
+        match poll(&mut [fd], timeout.as_ref()) {
+            // Another one has ended.
+            Err(Errno::INTR) => {}
+            ended => return ended == Ok(1),
+        }
+    }
 }
 
 /// A process has ended.

@@ -119,6 +119,9 @@ impl Shared {
 
     /// A player has left the stream; with the last one the commands of `exec_pull` end.
     pub(super) fn leave_pull(&mut self, application: &Application, name: &str) {
+        if self.groups.pulls.is_empty() {
+            return;
+        }
         let key = StreamKey { application: application.id, name: name.to_owned() };
         let Some(&id) = self.groups.pulls.get(&key) else { return };
         let stream = self.streams.find(&key);

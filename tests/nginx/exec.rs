@@ -203,6 +203,41 @@ fn the_whole_group_is_asked_to_end() {
 }
 
 #[test]
+fn programs_end_in_order_when_nginx_stops() {
+    let tools = Tools::new();
+    let polite =
+        "trap 'echo asked > $1.end; exit' TERM; echo $$ >> $1; while :; do sleep 0.05; done";
+    tools.add("polite", polite);
+    let mut nginx = tools.start(
+        "exec_kill_signal TERM; application live { live on; exec @tools@/polite @tools@/$name; }",
+    );
+    let names = ["one", "two", "three"];
+    let publish = |name: &&str| Peer::publish(nginx.rtmp_port(), "live", name);
+    let _publishers: Vec<_> = names.iter().map(publish).collect();
+    wait_until("all of them", || names.iter().all(|name| tools.pids(name).len() == 1));
+    nginx.signal(Signal::TERM);
+    nginx.wait_exit();
+    for name in names {
+        assert_eq!(tools.lines(&format!("{name}.end")), ["asked"]);
+        tools.wait_gone(name);
+    }
+}
+
+#[test]
+fn a_takeover_leaves_the_program() {
+    let tools = Tools::new();
+    let nginx = tools
+        .start("application live { live on; publish_takeover on; exec @tools@/stay @tools@/out; }");
+    let mut first = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    wait_until("the program", || tools.alive("out").len() == 1);
+    let second = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    first.wait_closed();
+    assert_eq!((tools.pids("out").len(), tools.alive("out").len()), (1, 1));
+    drop(second);
+    tools.wait_gone("out");
+}
+
+#[test]
 fn output_goes_to_the_log_or_where_it_is_told_to() {
     let tools = Tools::new();
     tools.add("talk", "echo out; echo err >&2; printf 'last words' > /dev/stderr; cat");
