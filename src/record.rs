@@ -7,6 +7,7 @@
 mod config;
 mod file;
 mod headers;
+mod mp4;
 mod names;
 mod opening;
 mod recorder;

@@ -91,7 +91,17 @@ impl FileWriter {
         pushed
     }
 
-    /// Writes what waited. Gives what is to be written over what is at a position in the file: its
+    /// Writes what waits as a fragment, early as it may be: only the last picture goes on waiting.
+    pub fn flush(&mut self, out: &mut BytesMut) {
+        let before = out.len();
+        self.end_probe(out);
+        if let State::Writing(writing) = &mut self.state {
+            writing.end_fragment(None, out);
+        }
+        self.written += (out.len() - before) as u64;
+    }
+
+    /// Writes all that waits. Gives what is to be written over what is at a position in the file: its
     /// duration. None if there is nothing in it.
     pub fn finish(&mut self, out: &mut BytesMut) -> Option<(u64, Bytes)> {
         self.end_probe(out);
@@ -192,10 +202,16 @@ impl Writing {
         let start = *self.fragment_start.get_or_insert(unit.dts);
         let lasting = unit.dts.0 - start.0;
         if lasting >= self.fragment_length(unit).0 || self.muxer.pending_bytes() >= MAX_PENDING {
-            self.muxer.end_fragment(out);
             // A picture waits for the next fragment.
-            self.fragment_start = (unit.track == TrackKind::Video).then_some(unit.dts);
+            let next = (unit.track == TrackKind::Video).then_some(unit.dts);
+            self.end_fragment(next, out);
         }
+    }
+
+    /// Ends the fragment. The next one starts with what waits, or with what comes.
+    fn end_fragment(&mut self, next: Option<Ticks>, out: &mut BytesMut) {
+        self.muxer.end_fragment(out);
+        self.fragment_start = next;
     }
 
     /// How long a fragment is that ends with the arrival of `unit`.
@@ -312,6 +328,20 @@ mod tests {
         let mut file = File::new(BOTH, [avc_config()]);
         file.push(Video, 0, true);
         assert_eq!(file.finish(), [1]);
+    }
+
+    #[test]
+    fn a_fragment_is_written_early_if_it_has_to_be() {
+        let mut file = File::new(BOTH, [avc_config()]);
+        file.push(Video, 0, true);
+        file.push(Video, 40, false);
+        file.push(Video, 80, false);
+        file.out.clear();
+        file.writer.flush(&mut file.out);
+        assert_eq!(fragments(&file.out), [2]);
+        assert!(file.push(Video, 120, false).is_empty());
+        assert!(file.push(Video, 1080, false).is_empty());
+        assert_eq!(file.push(Video, 1120, false), [3]);
     }
 
     #[test]

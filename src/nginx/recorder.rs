@@ -204,6 +204,13 @@ impl Recording {
                 }
             }
         }
+        while let Some(error) = self.recorder.poll_error() {
+            let (name, id) = (&self.publication.name, &self.settings.config.id);
+            log::cycle(
+                Level::Warn,
+                format_args!("not in the recordings of \"{name}\" by \"{id}\": {error}"),
+            );
+        }
         while let Some(status) = self.recorder.poll_status() {
             if self.settings.notify {
                 notices.push(RecordNotice { status, recorder: Arc::clone(&self.settings) });

@@ -36,6 +36,8 @@ pub enum Format {
     /// FLV.
     #[default]
     Flv,
+    /// Fragmented MP4.
+    Mp4,
 }
 
 /// Which messages are recorded.

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use super::Now;
 use super::config::{Media, RecorderConfig, Video};
-use super::file::File;
+use super::file::{File, WriteError};
 use super::headers::{Headers, Kind};
 use super::names::Names;
 use super::opening::{Held, Opening};
@@ -18,6 +18,7 @@ use super::recording::Recording;
 use super::timeline::{STEP, Timeline};
 use crate::file_op::FileOp;
 use crate::flv::Survey;
+use crate::media;
 use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
@@ -29,6 +30,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a file is open, while nothing else happens.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How many different errors of one publish are told.
+const MAX_REPORTED: usize = 8;
+
 /// One recorder of a publish. Messages in, file operations out: drain [`poll_op`](Self::poll_op) and
 /// [`poll_status`](Self::poll_status) after every other call, and call
 /// [`handle_timeout`](Self::handle_timeout) when [`timeout`](Self::timeout) has come.
@@ -37,7 +41,8 @@ const LOOK: Duration = Duration::from_millis(200);
 ///           keyframe, or audio if there is no video
 ///   Waiting ───────────────> (Opening) ───────────> Recording
 ///      ^                                                │
-///      └─ interval, size or frames reached; failure ────┤
+///      └─ interval, size or frames reached; failure; ───┤
+///         other tracks than the file's
 ///                                                       │
 ///   Ended <── limit reached, and no other name; end ────┘
 ///
@@ -51,12 +56,15 @@ pub struct Recorder {
     timeline: Timeline,
     state: State,
     /// Whether there is a file with a part of the stream that must not be replaced: one that was left
-    /// as it was when the storage failed, or another worker's.
+    /// as it was when the storage failed or the tracks changed, or another worker's.
     has_part: bool,
     /// Whether the stream has ended.
     finished: bool,
     ops: VecDeque<FileOp>,
     statuses: VecDeque<RecordStatus>,
+    errors: VecDeque<media::Error>,
+    /// The errors that were told.
+    reported: Vec<media::Error>,
 }
 
 #[derive(Debug)]
@@ -85,6 +93,8 @@ impl Recorder {
             finished: false,
             ops: VecDeque::new(),
             statuses: VecDeque::new(),
+            errors: VecDeque::new(),
+            reported: Vec::new(),
         })
     }
 
@@ -199,6 +209,11 @@ impl Recorder {
         self.statuses.pop_front()
     }
 
+    /// The next reason why messages are not recorded, of those that were not told before.
+    pub fn poll_error(&mut self) -> Option<media::Error> {
+        self.errors.pop_front()
+    }
+
     /// Whether a file may begin with a message of that kind.
     fn may_begin_with(&self, kind: Kind) -> bool {
         match kind {
@@ -250,11 +265,10 @@ impl Recorder {
         };
         let mut recording = Recording::new(path, file, base, now, buffer);
         let Headers { audio, video, .. } = &self.headers;
-        for header in video.iter().filter(|_| media.video != Video::None) {
-            recording.write(header, time, now);
-        }
-        for header in audio.iter().filter(|_| media.audio) {
-            recording.write(header, time, now);
+        let video = video.iter().filter(|_| media.video != Video::None);
+        for header in video.chain(audio.iter().filter(|_| media.audio)) {
+            // What comes of an error comes of those of the frames.
+            let _ = recording.write(header, time, now);
         }
         recording
     }
@@ -274,7 +288,11 @@ impl Recorder {
         if kind == Kind::Inter && !recording.has_keyframe {
             return;
         }
-        recording.write(message, time, now.instant);
+        match recording.write(message, time, now.instant) {
+            Ok(()) => {}
+            Err(WriteError::TracksChanged) => return self.begin_another(now.instant),
+            Err(WriteError::Media(error)) => return self.report(error),
+        }
         if matches!(kind, Kind::Keyframe | Kind::Inter) {
             recording.count_picture(kind == Kind::Keyframe);
         }
@@ -291,6 +309,26 @@ impl Recorder {
         if let State::Recording(recording) = mem::replace(&mut self.state, State::Ended) {
             recording.finish(&mut self.ops);
             self.statuses.push_back(RecordStatus::Stop);
+        }
+    }
+
+    /// The stream's tracks are no longer the file's: the next one begins, but not more often than
+    /// files are tried after failures.
+    fn begin_another(&mut self, now: Instant) {
+        let from = match &self.state {
+            State::Recording(recording) => recording.since() + RETRY,
+            State::Opening(_) | State::Waiting(_) | State::Ended => now,
+        };
+        self.end_file();
+        self.has_part = true;
+        self.state = State::Waiting(from);
+    }
+
+    /// Tells an error unless it is no news: most concern every message of a track.
+    fn report(&mut self, error: media::Error) {
+        if self.reported.len() < MAX_REPORTED && !self.reported.contains(&error) {
+            self.reported.push(error);
+            self.errors.push_back(error);
         }
     }
 

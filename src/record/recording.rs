@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::config::Limits;
-use super::file::File;
+use super::file::{File, WriteError};
 use crate::file_op::FileOp;
 use crate::flv::Patch;
 use crate::rtmp::Message;
@@ -18,6 +18,9 @@ const WRITE_LEN: usize = 64 << 10;
 
 /// or of what came in this time. It bounds what is lost with the process.
 const WRITE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Fragments are as long as their makers want them, unless a stream is so slow.
+const FRAGMENT_INTERVAL: Duration = Duration::from_millis(1500);
 
 /// A file that is open.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(super) struct Recording {
     pub(super) has_keyframe: bool,
     /// What the file has and the storage layer has not,
     buffer: BytesMut,
-    /// and since when.
+    /// and since when there is anything that it has not.
     buffered_since: Option<Instant>,
 }
 
@@ -59,11 +62,19 @@ impl Recording {
     }
 
     /// Appends a message of the stream's time `time`.
-    pub(super) fn write(&mut self, message: &Message, time: i64, now: Instant) {
-        // What is out of order may be from before the file's beginning.
-        let time = u64::try_from(time - self.base).unwrap_or(0);
-        self.file.write(message, time, &mut self.buffer);
+    ///
+    /// # Errors
+    ///
+    /// It has no place in the file.
+    pub(super) fn write(
+        &mut self,
+        message: &Message,
+        time: i64,
+        now: Instant,
+    ) -> Result<(), WriteError> {
+        let written = self.file.write(message, time - self.base, &mut self.buffer);
         self.buffered_since.get_or_insert(now);
+        written
     }
 
     /// Counts a picture that was written.
@@ -74,12 +85,18 @@ impl Recording {
 
     /// When what is buffered has to be written.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.buffered_since.map(|since| since + WRITE_INTERVAL)
+        let interval = if self.file.is_in_fragments() { FRAGMENT_INTERVAL } else { WRITE_INTERVAL };
+        self.buffered_since.map(|since| since + interval)
     }
 
-    /// Writes what is buffered, if it is much or old.
+    /// Writes what is buffered, if it is much, old or a fragment.
     pub(super) fn flush_due(&mut self, now: Instant, ops: &mut VecDeque<FileOp>) {
-        if self.buffer.len() >= WRITE_LEN || self.deadline().is_some_and(|at| at <= now) {
+        let is_late = self.deadline().is_some_and(|at| at <= now);
+        if is_late {
+            self.file.flush(&mut self.buffer);
+        }
+        let has_fragment = self.file.is_in_fragments() && !self.buffer.is_empty();
+        if is_late || has_fragment || self.buffer.len() >= WRITE_LEN {
             self.flush(ops);
         }
     }
@@ -111,9 +128,10 @@ impl Recording {
 
     /// Completes the file.
     pub(super) fn finish(mut self, ops: &mut VecDeque<FileOp>) {
+        let patches = self.file.finish(&mut self.buffer);
         self.flush(ops);
         let path = &self.path;
-        ops.extend(self.file.finish().into_iter().map(|Patch { offset, data }| FileOp::Patch {
+        ops.extend(patches.into_iter().map(|Patch { offset, data }| FileOp::Patch {
             path: path.clone(),
             offset,
             data,

@@ -52,10 +52,10 @@ fn message(kind: MessageType, timestamp: u32, payload: &[u8]) -> Message {
 }
 
 /// A recorder, and the files that it has written.
-struct Bench {
-    recorder: Recorder,
-    now: u64,
-    files: BTreeMap<PathBuf, Vec<u8>>,
+pub(super) struct Bench {
+    pub(super) recorder: Recorder,
+    pub(super) now: u64,
+    pub(super) files: BTreeMap<PathBuf, Vec<u8>>,
     closed: Vec<PathBuf>,
     /// Whether files cannot be opened for now, and those that are to be.
     stalled: bool,
@@ -64,7 +64,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(config: RecorderConfig) -> Self {
+    pub(super) fn new(config: RecorderConfig) -> Self {
         let recorder = Recorder::new(Arc::new(config), "cam").unwrap();
         Self {
             recorder,
@@ -77,7 +77,7 @@ impl Bench {
         }
     }
 
-    fn push(&mut self, kind: MessageType, timestamp: u32, payload: &[u8]) {
+    pub(super) fn push(&mut self, kind: MessageType, timestamp: u32, payload: &[u8]) {
         self.recorder.push(&message(kind, timestamp, payload), at(self.now));
         self.drain();
     }
@@ -138,7 +138,7 @@ impl Bench {
         self.files.get_mut(&path).expect("a file that was created")
     }
 
-    fn finish(mut self) -> Self {
+    pub(super) fn finish(mut self) -> Self {
         self.recorder.finish();
         self.drain();
         assert_eq!(self.closed.iter().collect::<BTreeSet<_>>(), self.files.keys().collect());

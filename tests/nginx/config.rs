@@ -134,6 +134,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("session_relay", "on", MAIN | SERVER | APPLICATION),
     ("relay_ssl_verify", "off", MAIN | SERVER | APPLICATION),
     ("record", "all", RECORDING),
+    ("record_format", "mp4", RECORDING),
     ("record_path", "rec", RECORDING),
     ("record_suffix", "-%Y%m%d-%H%M%S.flv", RECORDING),
     ("record_unique", "on", RECORDING),

@@ -26,6 +26,7 @@ mod notify;
 mod peers;
 mod players;
 mod record;
+mod record_mp4;
 mod relay;
 mod storage;
 mod takeover;

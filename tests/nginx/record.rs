@@ -27,7 +27,7 @@ fn record_clip(nginx: &Nginx, application: &str) -> PathBuf {
 
 /// Waits until so many recordings are complete, and gives them in order.
 #[track_caller]
-fn wait_recorded(nginx: &Nginx, count: usize) -> Vec<PathBuf> {
+pub fn wait_recorded(nginx: &Nginx, count: usize) -> Vec<PathBuf> {
     let mut paths = wait_for("recordings", || {
         let log = nginx.log();
         let lines = log.lines().filter_map(|line| line.split("recorded \"").nth(1));
@@ -41,7 +41,7 @@ fn wait_recorded(nginx: &Nginx, count: usize) -> Vec<PathBuf> {
 }
 
 /// The digests of frames.
-fn digests(frames: &[Frame]) -> Vec<&str> {
+pub fn digests(frames: &[Frame]) -> Vec<&str> {
     frames.iter().map(|frame| frame.md5.as_str()).collect()
 }
 
@@ -72,6 +72,13 @@ fn duration(path: &Path) -> f64 {
     run(&mut ffprobe).trim().parse().expect("a duration")
 }
 
+/// Asserts that a file is said to last about so many seconds.
+#[track_caller]
+pub fn assert_duration(path: &Path, seconds: f64) {
+    let said = duration(path);
+    assert!((said - seconds).abs() < 0.2, "{said} s, not {seconds}");
+}
+
 /// The first picture that a player gets which begins at a time.
 fn first_after_seek(path: &Path, seconds: &str) -> String {
     let mut ffmpeg = command("ffmpeg");
@@ -80,7 +87,7 @@ fn first_after_seek(path: &Path, seconds: &str) -> String {
     Frames::parse(&run(&mut ffmpeg)).video[0].md5.clone()
 }
 
-fn kill_worker(nginx: &Nginx) {
+pub fn kill_worker(nginx: &Nginx) {
     nginx.allow("exited on signal 9");
     let pid = nginx.workers()[0];
     kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).expect("to kill the worker");

@@ -17,6 +17,7 @@ settings! {
     /// Settings of recording.
     RecordSettings {
         flags: Flags,
+        format: Format,
         path: PathBuf,
         suffix: Suffix,
         unique: bool,
@@ -35,6 +36,7 @@ const RECORDING: usize = EVERYWHERE | RECORDER;
 pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(c"recorder", APPLICATION, Setter::NamedBlock(set_recorder)),
     Directive::new(c"record", RECORDING, Setter::Arguments(set_record)),
+    Directive::new(c"record_format", RECORDING, Setter::Argument(set_format)),
     Directive::new(c"record_path", RECORDING, Setter::Path(|s| &mut s.record.path)),
     Directive::new(c"record_suffix", RECORDING, Setter::Argument(set_suffix)),
     Directive::new(c"record_unique", RECORDING, Setter::Flag(|s| &mut s.record.unique)),
@@ -139,6 +141,21 @@ fn set_record(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `record_format flv|mp4`
+fn set_format(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
+    let format = match conf.text(1)? {
+        "flv" => Format::Flv,
+        "mp4" => Format::Mp4,
+        other => {
+            return Err(format!(
+                "has the invalid value \"{other}\", it must be \"flv\" or \"mp4\""
+            )
+            .into());
+        }
+    };
+    set_once(&mut block.settings.record.format, format)
+}
+
 fn set_suffix(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
     let text = conf.text(1)?;
     let suffix = Suffix::parse(text).map_err(|error| {
@@ -162,14 +179,22 @@ impl RecordSettings {
     /// What is recorded by a block of that id, if anything is.
     fn recorder(&self, id: &str) -> Option<RecorderConfig> {
         let some = |limit: Option<usize>| limit.filter(|&it| it > 0).map(|it| it as u64);
+        let format = self.format.unwrap_or_default();
+        let suffix = match format {
+            Format::Flv => ".flv",
+            Format::Mp4 => ".mp4",
+        };
+        let append = self.append.unwrap_or(false);
+        // MP4 is not continued, and what there is must not be replaced.
+        let unique = self.unique.unwrap_or(false) || append && format == Format::Mp4;
         Some(RecorderConfig {
             id: id.to_owned(),
             media: self.flags?.media()?,
-            format: Format::default(),
+            format,
             path: self.path.clone()?,
-            suffix: self.suffix.clone().unwrap_or_else(|| Suffix::Fixed(".flv".to_owned())),
-            unique: self.unique.unwrap_or(false),
-            append: self.append.unwrap_or(false) && !self.unique.unwrap_or(false),
+            suffix: self.suffix.clone().unwrap_or_else(|| Suffix::Fixed(suffix.to_owned())),
+            unique,
+            append: append && !unique,
             named_after_id: false,
             lock: self.lock.unwrap_or(false),
             limits: Limits {

@@ -1,5 +1,6 @@
 //! What the scenarios share: nginx under test, real clients, source media, hand-made peers.
 
+pub mod enhanced;
 pub mod files;
 pub mod hls;
 pub mod http_server;
