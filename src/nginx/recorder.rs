@@ -205,10 +205,10 @@ impl Recording {
             }
         }
         while let Some(error) = self.recorder.poll_error() {
-            let (name, id) = (&self.publication.name, &self.settings.config.id);
+            let (name, by) = (&self.publication.name, &self.settings.config);
             log::cycle(
                 Level::Warn,
-                format_args!("not in the recordings of \"{name}\" by \"{id}\": {error}"),
+                format_args!("not in the recordings of \"{name}\" by {by}: {error}"),
             );
         }
         while let Some(status) = self.recorder.poll_status() {
@@ -225,8 +225,8 @@ impl Recording {
 }
 
 fn report(error: &NameError, publication: &Publication, settings: &conf::Recorder) {
-    let (name, id) = (&publication.name, &settings.config.id);
-    log::cycle(Level::Error, format_args!("\"{name}\" is not recorded by \"{id}\": {error}"));
+    let (name, by) = (&publication.name, &settings.config);
+    log::cycle(Level::Error, format_args!("\"{name}\" is not recorded by {by}: {error}"));
 }
 
 fn now() -> Now {

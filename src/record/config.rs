@@ -1,5 +1,6 @@
 //! What the directives of a recorder say.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,15 @@ pub struct RecorderConfig {
     pub lock: bool,
     /// When a file ends.
     pub limits: Limits,
+}
+
+impl fmt::Display for RecorderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id.as_str() {
+            "" => f.write_str("\"record\""),
+            id => write!(f, "recorder \"{id}\""),
+        }
+    }
 }
 
 /// How recordings are written.

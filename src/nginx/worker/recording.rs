@@ -33,9 +33,8 @@ impl Shared {
         recorder::settle_unfinished(&mut self.unfinished, &mut self.storage);
         for recorded in self.storage.take_recorded() {
             let Recorded { publication, recorder, path } = &recorded;
-            let (name, id, path) = (&publication.name, &recorder.config.id, path.display());
-            let text = format_args!("recorded \"{path}\", of \"{name}\" by \"{id}\"");
-            log::cycle(Level::Info, text);
+            let (name, by, path) = (&publication.name, &recorder.config, path.display());
+            log::cycle(Level::Info, format_args!("recorded \"{path}\", of \"{name}\" by {by}"));
             self.tell_recording(&recorded, |recorder, path| Event::RecordDone { recorder, path });
         }
     }
