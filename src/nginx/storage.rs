@@ -134,7 +134,7 @@ impl Storage {
     }
 
     /// Queues the end of a recording. It is in [`take_recorded`](Self::take_recorded) when the file
-    /// is closed, unless there is nothing in it.
+    /// is closed, unless nothing was written to it.
     pub(super) fn push_close(&mut self, id: OutputId, recorded: Recorded) {
         let op = FileOp::Close { path: recorded.path.clone() };
         self.outputs[id.0].recordings.push_back(recorded);
@@ -252,7 +252,7 @@ impl Output {
         self.opened.extend(job.writer.take_opened());
         let closed = job.writer.take_closed().into_iter();
         let recordings = closed.zip(iter::from_fn(|| self.recordings.pop_front()));
-        let recorded = recordings.filter_map(|(is_kept, it)| is_kept.then_some(it)).collect();
+        let recorded = recordings.filter_map(|(is_written, it)| is_written.then_some(it)).collect();
         match job.outcome {
             Ok(()) => self.recover(&job),
             Err(error) => {

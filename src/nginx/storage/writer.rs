@@ -28,7 +28,7 @@ const LOCK_TRIES: u32 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     open: Option<OpenFile>,
-    /// Whether each file that was closed since the last look had anything in it.
+    /// Whether anything was written to each file that was closed since the last look.
     closed: Vec<bool>,
     /// What there was in each file that was opened to append to it since the last look.
     opened: Vec<Option<Survey>>,
@@ -40,6 +40,8 @@ struct OpenFile {
     file: File,
     /// How long it is.
     len: u64,
+    /// Whether anything was written since it was opened.
+    is_written: bool,
     /// Whether it has had its final name from the beginning.
     in_place: bool,
     /// Whether an operation has failed, so that all that rely on it have to.
@@ -78,7 +80,7 @@ impl Writer {
         })
     }
 
-    /// For each file that was closed since the last call, whether there was anything in it.
+    /// For each file that was closed since the last call, whether anything was written to it.
     pub(super) fn take_closed(&mut self) -> Vec<bool> {
         mem::take(&mut self.closed)
     }
@@ -103,8 +105,9 @@ impl Writer {
                 self.file(path)?.file.write_all_at(data, *offset)
             }
             FileOp::Close { path } => {
-                let is_kept = self.close(path).is_some_and(|open| open.is_kept());
-                self.closed.push(is_kept);
+                let open = self.close(path);
+                self.closed.push(open.as_ref().is_some_and(|open| open.is_written));
+                open.into_iter().for_each(OpenFile::remove_empty);
                 Ok(())
             }
             FileOp::Rename { from, to } => {
@@ -126,7 +129,14 @@ impl Writer {
     ) -> io::Result<()> {
         self.open = None;
         let file = open(path)?;
-        self.open = Some(OpenFile { path: path.to_owned(), file, len: 0, in_place, broken: false });
+        self.open = Some(OpenFile {
+            path: path.to_owned(),
+            file,
+            len: 0,
+            is_written: false,
+            in_place,
+            broken: false,
+        });
         Ok(())
     }
 
@@ -139,7 +149,8 @@ impl Writer {
         file.set_len(len)?;
         file.seek(SeekFrom::Start(len))?;
         let path = path.to_owned();
-        self.open = Some(OpenFile { path, file, len, in_place: true, broken: false });
+        self.open =
+            Some(OpenFile { path, file, len, is_written: false, in_place: true, broken: false });
         self.opened.push(survey);
         Ok(())
     }
@@ -159,20 +170,22 @@ impl OpenFile {
     fn append(&mut self, data: &[u8]) -> io::Result<()> {
         let written = self.file.write_all(data);
         match written {
-            Ok(()) => self.len += data.len() as u64,
+            Ok(()) => {
+                self.len += data.len() as u64;
+                self.is_written = true;
+            }
             // The first error is the one to tell.
             Err(_) => drop(self.file.set_len(self.len)),
         }
         written
     }
 
-    /// Removes the file if it is empty; whether it is not.
-    fn is_kept(&self) -> bool {
+    /// Removes the file if it is empty.
+    fn remove_empty(self) {
         if self.len == 0 {
             // Nobody misses it, and nobody is harmed if it stays.
             let _ = fs::remove_file(&self.path);
         }
-        self.len > 0
     }
 }
 
@@ -348,8 +361,12 @@ mod tests {
         writer.execute(&[write(&path, b"\x09\0\0"), FileOp::Close { path: path.clone() }]).unwrap();
         writer.execute(&[append(&path), write(&path, b"more")]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [FLV, b"more"].concat());
+        assert_eq!(writer.take_closed(), [true]);
+        writer.execute(&[append(&path), FileOp::Close { path: path.clone() }]).unwrap();
+        assert_eq!(writer.take_closed(), [false]);
+        assert!(path.exists());
         let ends = writer.take_opened().into_iter().map(|it| it.map(|survey| survey.end));
-        assert_eq!(ends.collect::<Vec<_>>(), [None, Some(FLV.len() as u64)]);
+        assert_eq!(ends.collect::<Vec<_>>(), [None, Some(13), Some(13)]);
     }
 
     #[test]
