@@ -10,6 +10,7 @@
 //! [`FlvReader`] reads files of such tags, and [`FlvWriter`] writes them.
 
 mod audio;
+mod file_tag;
 mod keyframe_index;
 mod keyframes;
 mod reader;

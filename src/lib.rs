@@ -17,6 +17,9 @@
 //!    units into segments and playlists: file operations, executed in order by the storage layer
 //!    of `nginx`. [`record`] makes file operations of the messages themselves.
 //!
+//! A recorded file takes another path to its player: [`flv`] and [`mp4`] read it, and a
+//! [`vod::Playback`] tells when what is sent.
+//!
 //! # The layering
 //!
 //! `rtmp` knows no codec and `package` knows no RTMP; they meet in `media`. Nothing outside `nginx`

@@ -108,6 +108,12 @@ impl Playback {
         self.reading = false;
     }
 
+    /// What was asked for cannot be read. Nothing comes any more, unless the player seeks.
+    pub const fn handle_read_error(&mut self) {
+        self.reading = false;
+        self.state = State::Ended;
+    }
+
     /// The player buffers this much.
     pub const fn set_buffer(&mut self, buffer: Duration) {
         self.pacer.set_buffer(buffer);
@@ -346,6 +352,18 @@ mod tests {
         let (messages, _) = due(&mut playback, 500);
         assert!(!messages.is_empty());
         assert!(messages.iter().all(|it| it.kind == MessageType::Audio));
+    }
+
+    #[test]
+    fn a_player_may_go_on_elsewhere_when_something_cannot_be_read() {
+        let mut playback = ready(Span::default());
+        playback.view = FileView::new(MP4.len() as u64);
+        let mut outputs = std::iter::repeat_with(|| playback.poll(at(0)).unwrap());
+        assert!(outputs.any(|output| matches!(output, Output::Read(_))));
+        playback.handle_read_error();
+        assert_eq!(playback.poll(at(0)), Ok(Output::Wait(None)));
+        playback.seek(0);
+        assert!(!due(&mut playback, 0).0.is_empty());
     }
 
     #[test]

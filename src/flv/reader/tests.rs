@@ -3,6 +3,7 @@ use bytes::{BufMut, BytesMut};
 use super::*;
 use crate::amf0::Value;
 use crate::file_view::read_from;
+use crate::flv::file_tag::ON_META_DATA;
 
 const VIDEO_HEADER: &[u8] = b"\x17\x00\x00\x00\x00\x01\x42\xc0";
 const AUDIO_HEADER: &[u8] = b"\xaf\x00\x12\x10";

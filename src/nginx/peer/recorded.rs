@@ -29,6 +29,8 @@ pub(super) struct FilePlayer {
     playback: Playback,
     file: Arc<OpenFile>,
     framing: Framing,
+    /// Whether sound travels with the pictures.
+    interleave: bool,
     /// Whether the peer was told that playing has begun.
     accepted: bool,
     deadline: Option<Instant>,
@@ -68,7 +70,8 @@ impl Peer {
     /// Begins to play the file.
     pub(super) fn begin_file(&mut self, play: &Play, file: OpenFile) {
         let Some(application) = &self.application else { return };
-        let positive = |millis: i64| u32::try_from(millis).ok();
+        // Clients that mean no duration say -1, or nothing, or 0.
+        let positive = |millis: i64| u32::try_from(millis).ok().filter(|millis| *millis > 0);
         let span =
             Span { start: positive(play.start).unwrap_or(0), duration: positive(play.duration) };
         let tracks = track_choice(&play.args);
@@ -80,6 +83,7 @@ impl Peer {
             playback: Playback::new(file.length(), tracks, span, buffer),
             file: Arc::new(file),
             framing: application.stream.framing,
+            interleave: application.stream.interleave,
             accepted: false,
             deadline: None,
             alive: Rc::new(()),
@@ -165,7 +169,10 @@ impl Peer {
         let was_accepted = player.accepted;
         match read {
             Some(Ok(bytes)) => player.playback.handle_read(request, bytes),
-            Some(Err(error)) => self.fail_file(format_args!("{error}")),
+            Some(Err(error)) => {
+                player.playback.handle_read_error();
+                self.fail_file(format_args!("{error}"));
+            }
             None => return Err(End::Bug),
         }
         if was_accepted { self.drain(shared) } else { self.go_on(Ok(()), shared) }
@@ -175,8 +182,8 @@ impl Peer {
 impl FilePlayer {
     fn encode(&self, message: &Message, chunks: &mut BytesMut) {
         let csid = match message.kind {
-            MessageType::Audio => csid::AUDIO,
-            MessageType::Video => csid::VIDEO,
+            MessageType::Audio if !self.interleave => csid::AUDIO,
+            MessageType::Audio | MessageType::Video => csid::VIDEO,
             _ => csid::DATA,
         };
         self.framing.encode(csid, message, chunks);
