@@ -13,7 +13,13 @@ pub struct FileView {
     extents: Vec<Extent>,
     /// Counts uses, so that the extent that was not used for the longest time is known.
     uses: u64,
+    /// How many uses there may be before something is read.
+    left: u32,
 }
+
+/// Uses without anything being read: some milliseconds of work. Readers that go on for longer, as a
+/// file made for it has them do, are stopped by a reading, so that others have their turn.
+const MAX_USES: u32 = 4096;
 
 #[derive(Debug)]
 struct Extent {
@@ -98,7 +104,7 @@ impl<E> Stop<E> {
 impl FileView {
     /// A view of a file of `length` bytes, of which nothing has been read.
     pub const fn new(length: u64) -> Self {
-        Self { length, extents: Vec::new(), uses: 0 }
+        Self { length, extents: Vec::new(), uses: 0, left: MAX_USES }
     }
 
     /// The length of the file.
@@ -114,10 +120,14 @@ impl FileView {
     pub fn get(&mut self, purpose: Purpose, offset: u64, length: usize) -> Result<Bytes, Absent> {
         let end = offset.checked_add(length as u64).filter(|end| *end <= self.length);
         let end = end.ok_or(Absent::PastEnd)?;
+        self.uses += 1;
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Err(self.unread(purpose, offset, length));
+        }
         if length == 0 {
             return Ok(Bytes::new());
         }
-        self.uses += 1;
         for extent in &mut self.extents {
             let extent_end = extent.offset + extent.bytes.len() as u64;
             if extent.purpose == purpose && extent.offset <= offset && end <= extent_end {
@@ -126,9 +136,15 @@ impl FileView {
                 return Ok(extent.bytes.slice(start..start + length));
             }
         }
+        Err(self.unread(purpose, offset, length))
+    }
+
+    fn unread(&self, purpose: Purpose, offset: u64, length: usize) -> Absent {
+        // Of an empty range at the end the last byte is as good.
+        let offset = offset.min(self.length.saturating_sub(1));
         let rest = usize::try_from(self.length - offset).unwrap_or(usize::MAX);
         let length = length.max(purpose.read_ahead()).min(rest);
-        Err(Absent::Unread(ReadRequest { purpose, offset, length }))
+        Absent::Unread(ReadRequest { purpose, offset, length })
     }
 
     /// Takes what was read for `request`. If that is less than was asked for, the file has become
@@ -139,6 +155,7 @@ impl FileView {
             self.length = self.length.min(offset + bytes.len() as u64);
         }
         self.uses += 1;
+        self.left = MAX_USES;
         let extent = Extent { purpose, offset, bytes, used: self.uses };
         let is_full = self.alike(purpose).count() >= purpose.kept();
         let oldest = self.alike(purpose).min_by_key(|(_, it)| it.used).map(|(index, _)| index);
@@ -213,6 +230,19 @@ mod tests {
         assert_eq!(view.length(), 63, "the file was cut");
         assert_eq!(view.get(Purpose::Media, 60, 3).unwrap(), b"abc"[..]);
         assert_eq!(view.get(Purpose::Media, 60, 4), Err(Absent::PastEnd));
+    }
+
+    #[test]
+    fn nobody_goes_on_for_long() {
+        let mut view = FileView::new(LENGTH);
+        for (offset, length) in [(100, 8), (100, 0), (LENGTH, 0)] {
+            let stop = std::iter::repeat_with(|| view.get(Purpose::Tables, offset, length));
+            let stop = stop.take(MAX_USES as usize).find_map(Result::err);
+            let Some(Absent::Unread(request)) = stop else { panic!("{stop:?}") };
+            assert!(request.length > 0 && request.offset + request.length as u64 <= LENGTH);
+            view.fill(request, vec![0; request.length].into());
+            assert!(view.get(Purpose::Tables, offset, length).is_ok());
+        }
     }
 
     #[test]
