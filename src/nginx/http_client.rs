@@ -29,6 +29,9 @@ const MAX_WAITING: usize = 4096;
 const MAX_IDLE: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// How long the exit of a worker waits for files to be closed, of which callbacks are told.
+const FILES_TIME: Duration = Duration::from_secs(5);
+
 /// Names a call, or a connection that is kept; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct CallId(u64);
@@ -61,7 +64,9 @@ pub(super) struct HttpClient {
     latest: Instant,
     /// Whether the worker ends.
     is_closed: bool,
-    /// Holds up a graceful exit while there are calls. On the heap: nginx links it by address.
+    /// Whether there are calls to come, when files are closed.
+    expects: bool,
+    /// Holds up a graceful exit while there are calls, or some to come. On the heap: nginx links it by address.
     hold: Box<ngx_event_t>,
 }
 
@@ -83,6 +88,7 @@ impl HttpClient {
             next: 0,
             latest: Instant::default(),
             is_closed: false,
+            expects: false,
             hold: event::new(on_hold),
         }
     }
@@ -102,10 +108,19 @@ impl HttpClient {
         let event = &raw mut *self.hold;
         // SAFETY: the event is this one's, which disarms it when it is dropped.
         unsafe {
-            match self.calls.is_empty() {
+            match self.calls.is_empty() && !self.expects {
                 true => event::clear_timer(event),
                 false => event::set_timer(event, self.latest),
             }
+        }
+    }
+
+    /// Says whether there are calls to come, when files are closed.
+    pub(super) fn expect(&mut self, expects: bool) {
+        if self.expects != expects && !self.is_closed {
+            self.expects = expects;
+            self.latest = self.latest.max(event::now() + FILES_TIME);
+            self.hold_exit();
         }
     }
 

@@ -24,6 +24,7 @@ use super::worker::Worker;
 use crate::file_op::FileOp;
 use crate::flv::Survey;
 use crate::live::StreamKey;
+use crate::notify::Hook;
 
 /// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
 const MAX_QUEUED: usize = 16 << 20;
@@ -144,6 +145,12 @@ impl Storage {
     /// What there is in the next file that has been opened to append to it.
     pub(super) fn take_opened(&mut self, id: OutputId) -> Option<Option<Survey>> {
         self.outputs[id.0].opened.pop_front()
+    }
+
+    /// Whether callbacks wait for a recording to be complete.
+    pub(super) fn owes_recordings(&self) -> bool {
+        let mut recordings = self.outputs.iter().flat_map(|(_, output)| &output.recordings);
+        recordings.any(|it| it.recorder.callbacks.callbacks.has(Hook::RecordDone))
     }
 
     /// The recordings that were completed since the last call.

@@ -318,7 +318,9 @@ impl Shared {
         self.stop_pushes(stream);
         let Some(mut outputs) = self.outputs.remove(&stream) else { return Vec::new() };
         self.end_children(mem::take(&mut outputs.children));
-        outputs.finish(&mut self.storage, &mut self.unfinished)
+        let notices = outputs.finish(&mut self.storage, &mut self.unfinished);
+        self.http.expect(self.storage.owes_recordings());
+        notices
     }
 
     /// A publisher of another worker has taken the place of `session`.

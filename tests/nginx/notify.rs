@@ -471,6 +471,22 @@ fn a_worker_that_shuts_down_tells_what_there_is_to_tell() {
 }
 
 #[test]
+fn a_recording_that_ends_with_its_worker_is_told_of() {
+    let server = HttpServer::start(|_| OK);
+    let mut nginx = Nginx::start(&format!(
+        "application live {{ live on; record all; record_path @prefix@/rec; on_record_done {}; }}",
+        server.url("")
+    ));
+    let publisher = Publisher::endless(Clip::plain(), &nginx.live("cam"));
+    wait_until("a file", || nginx.prefix().join("rec/cam.flv").exists());
+    nginx.signal(Signal::QUIT);
+    nginx.wait_log(&["gracefully shutting down"]);
+    publisher.stop();
+    nginx.wait_exit();
+    assert_eq!(server.asked().iter().filter(|it| it.is_about("record_done")).count(), 1);
+}
+
+#[test]
 fn pythons_server_is_understood() {
     let directory = TempDir::new().unwrap();
     let server = python(directory.path(), &[]);

@@ -37,6 +37,7 @@ impl Shared {
             log::cycle(Level::Info, format_args!("recorded \"{path}\", of \"{name}\" by {by}"));
             self.tell_recording(&recorded, |recorder, path| Event::RecordDone { recorder, path });
         }
+        self.http.expect(self.storage.owes_recordings());
     }
 
     /// Tells callbacks and runs commands for a recording: what `event` makes of its recorder and path.
