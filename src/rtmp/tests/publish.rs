@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::pair::{Pair, client_config};
 use super::peer::Peer;
 use crate::amf0::Value;
+use crate::rtmp::capabilities::{Capabilities, CodecName};
 use crate::rtmp::client::{self, Role};
 use crate::rtmp::command::{Connect, Publish, PublishKind};
 use crate::rtmp::session::{Event, PublishRefusal, SessionConfig};
@@ -38,6 +39,9 @@ fn publish_in_pieces_of(piece: usize) {
         app: "live".into(),
         tc_url: "rtmp://localhost/live".into(),
         flash_ver: "LNX 9,0,124,2".into(),
+        capabilities: Some(
+            Capabilities { codecs: vec![CodecName::Any], ..Capabilities::default() }.into(),
+        ),
         ..Connect::default()
     };
     assert_eq!(pair.session.connect(), Some(&connect));
