@@ -47,6 +47,7 @@ pub mod proxy_protocol;
 pub mod record;
 pub mod relay;
 pub mod rtmp;
+pub mod stat;
 pub mod time;
 pub mod virtual_host;
 pub mod vod;

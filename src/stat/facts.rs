@@ -1,0 +1,227 @@
+//! How a stream is coded, as the C module names it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::amf0::Value;
+use crate::codec::aac::AudioSpecificConfig;
+use crate::codec::avc;
+use crate::flv::{AudioCodec, AudioPacket, AudioTag, VideoCodec, VideoPacket, VideoTag};
+
+/// How a stream is coded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MediaFacts {
+    /// Its video.
+    pub video: VideoFacts,
+    /// Its audio.
+    pub audio: AudioFacts,
+}
+
+/// How video is coded; what is not known is zero or none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VideoFacts {
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Pictures a second.
+    pub frame_rate: f64,
+    /// The codec.
+    pub codec: Option<String>,
+    /// The profile's name.
+    pub profile: Option<String>,
+    /// H.264's constraint flags.
+    pub compat: Option<u8>,
+    /// The level, as in `4.0`.
+    pub level: Option<String>,
+}
+
+/// How audio is coded; what is not known is zero or none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AudioFacts {
+    /// The codec.
+    pub codec: Option<String>,
+    /// AAC's profile.
+    pub profile: Option<String>,
+    /// How many channels.
+    pub channels: u32,
+    /// In samples a second.
+    pub sample_rate: u32,
+}
+
+impl MediaFacts {
+    /// What the sequence headers in force and the stream's metadata tell.
+    pub(crate) fn new(
+        video_header: Option<&Bytes>,
+        audio_header: Option<&Bytes>,
+        metadata: &[(String, Value)],
+    ) -> Self {
+        let number = |name: &str| match metadata.iter().find(|(key, _)| key == name) {
+            Some((_, Value::Number(number))) => *number,
+            _ => 0.0,
+        };
+        let mut facts = Self::default();
+        // A float is cut to what the integer holds.
+        facts.video.width = number("width") as u32;
+        facts.video.height = number("height") as u32;
+        facts.video.frame_rate = finite(number("framerate"));
+        facts.audio.channels = number("audiochannels") as u32;
+        facts.audio.sample_rate = number("audiosamplerate") as u32;
+        match video_header.and_then(|header| VideoTag::parse(header).ok()) {
+            Some(tag) => facts.video.read(&tag),
+            None => facts.video.codec = legacy_video(number("videocodecid") as u8),
+        }
+        match audio_header.and_then(|header| AudioTag::parse(header).ok()) {
+            Some(tag) => facts.audio.read(&tag),
+            None => facts.audio.codec = legacy_audio(number("audiocodecid") as u8),
+        }
+        facts
+    }
+}
+
+fn finite(number: f64) -> f64 {
+    if number.is_finite() { number } else { 0.0 }
+}
+
+impl VideoFacts {
+    fn read(&mut self, tag: &VideoTag) {
+        self.codec = Some(match tag.codec {
+            VideoCodec::Avc => "H264".to_owned(),
+            codec => codec.to_string(),
+        });
+        let (VideoCodec::Avc, VideoPacket::SequenceHeader(record)) = (tag.codec, &tag.packet) else {
+            return;
+        };
+        let Ok(config) = avc::DecoderConfig::parse(record) else { return };
+        self.profile = avc_profile(config.profile).map(str::to_owned);
+        self.compat = Some(config.compatibility);
+        self.level = Some(format!("{}.{}", config.level / 10, config.level % 10));
+        if let Ok(sps) = config.sps() {
+            (self.width, self.height) = (sps.width, sps.height);
+        }
+    }
+}
+
+impl AudioFacts {
+    fn read(&mut self, tag: &AudioTag) {
+        self.codec = Some(tag.codec.to_string());
+        let (AudioCodec::Aac, AudioPacket::SequenceHeader(record)) = (tag.codec, &tag.packet) else {
+            return;
+        };
+        let Ok(config) = AudioSpecificConfig::parse(record) else { return };
+        self.profile = aac_profile(&config).map(str::to_owned);
+        self.channels = u32::from(config.output_channels());
+        self.sample_rate = config.output_sample_rate();
+    }
+}
+
+/// ITU-T H.264, A.2.
+const fn avc_profile(profile_idc: u8) -> Option<&'static str> {
+    Some(match profile_idc {
+        66 => "Baseline",
+        77 => "Main",
+        88 => "Extended",
+        100 => "High",
+        110 => "High 10",
+        122 => "High 4:2:2",
+        244 => "High 4:4:4 Predictive",
+        _ => return None,
+    })
+}
+
+/// ISO/IEC 14496-3, table 1.17.
+fn aac_profile(config: &AudioSpecificConfig) -> Option<&'static str> {
+    Some(match config.object_type {
+        1 => "Main",
+        2 if config.parametric_stereo => "HEv2",
+        2 if config.sbr_sample_rate.is_some() => "HE",
+        2 => "LC",
+        3 => "SSR",
+        4 => "LTP",
+        5 => "SBR",
+        _ => return None,
+    })
+}
+
+/// FLV 10.1, E.4.3.1, in the C module's words.
+fn legacy_video(id: u8) -> Option<String> {
+    let name = match id {
+        1 => "Jpeg",
+        2 => "Sorenson-H263",
+        3 => "ScreenVideo",
+        4 => "On2-VP6",
+        5 => "On2-VP6-Alpha",
+        6 => "ScreenVideo2",
+        7 => "H264",
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+/// FLV 10.1, E.4.2.1, in the C module's words.
+fn legacy_audio(id: u8) -> Option<String> {
+    let name = match id {
+        1 => "ADPCM",
+        2 => "MP3",
+        3 => "LinearLE",
+        4 => "Nellymoser16",
+        5 => "Nellymoser8",
+        6 => "Nellymoser",
+        7 => "G711A",
+        8 => "G711U",
+        10 => "AAC",
+        11 => "Speex",
+        14 => "MP3-8K",
+        15 => "DeviceSpecific",
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_go_before_metadata() {
+        let metadata = [
+            ("width".to_owned(), Value::Number(10.0)),
+            ("framerate".to_owned(), Value::Number(f64::NAN)),
+            ("audiocodecid".to_owned(), Value::Number(2.0)),
+        ];
+        let avc = Bytes::from_static(
+            b"\x17\x00\x00\x00\x00\x01\x64\x00\x28\xff\xe1\x00\x1b\x67\x64\x00\x28\xac\xd9\x40\x78\
+            \x02\x27\xe5\xc0\x44\x00\x00\x03\x00\x04\x00\x00\x03\x00\xf0\x3c\x60\xc6\x58\x01\x00\
+            \x06\x68\xea\xe3\xcb\x22\xc0\xfd\xf8\xf8\x00",
+        );
+        let facts = MediaFacts::new(Some(&avc), None, &metadata);
+        let video = VideoFacts {
+            width: 1920,
+            height: 1080,
+            frame_rate: 0.0,
+            codec: Some("H264".into()),
+            profile: Some("High".into()),
+            compat: Some(0),
+            level: Some("4.0".into()),
+        };
+        let audio = AudioFacts { codec: Some("MP3".into()), ..AudioFacts::default() };
+        assert_eq!(facts, MediaFacts { video, audio });
+
+        let aac = Bytes::from_static(b"\xaf\x00\x12\x10");
+        let facts = MediaFacts::new(None, Some(&aac), &metadata);
+        assert_eq!(facts.video.width, 10);
+        let audio = AudioFacts {
+            codec: Some("AAC".into()),
+            profile: Some("LC".into()),
+            channels: 2,
+            sample_rate: 44_100,
+        };
+        assert_eq!(facts.audio, audio);
+    }
+
+    #[test]
+    fn broken_headers_tell_nothing() {
+        let broken = Bytes::from_static(b"\x17");
+        assert_eq!(MediaFacts::new(Some(&broken), Some(&Bytes::new()), &[]), MediaFacts::default());
+    }
+}
