@@ -107,7 +107,7 @@ pub struct ClientReport {
     pub swf_url: String,
     /// Frames it did not get because it was too slow.
     pub dropped: u64,
-    /// How far video is ahead of audio, in milliseconds.
+    /// How far audio is ahead of video, in milliseconds.
     pub av_sync: i64,
     /// Where in the stream it is, in milliseconds.
     pub timestamp: u32,

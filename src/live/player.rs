@@ -35,6 +35,7 @@ use super::frame_log::{EntryPoint, FrameKind, FrameLog};
 pub struct Player {
     partial: Bytes,
     cursor: Cursor,
+    sent: u64,
 }
 
 impl Player {
@@ -49,7 +50,7 @@ impl Player {
             paused: false,
             skipped: 0,
         };
-        Self { partial: Bytes::new(), cursor }
+        Self { partial: Bytes::new(), cursor, sent: 0 }
     }
 
     /// The rest of a frame that was sent in part. It must be the next thing on the connection.
@@ -67,6 +68,7 @@ impl Player {
     /// Moves on by `sent` bytes of [`partial`](Self::partial) and of what
     /// [`gather`](Self::gather) gave, since when `log` must not have changed.
     pub fn advance(&mut self, log: &FrameLog, mut sent: usize) {
+        self.sent += sent as u64;
         let finished = sent.min(self.partial.len());
         self.partial.advance(finished);
         sent -= finished;
@@ -106,6 +108,11 @@ impl Player {
     /// How many frames the player did not get because it was too slow.
     pub fn skipped_frames(&self) -> u64 {
         self.cursor.skipped
+    }
+
+    /// How many bytes of the stream the player has been sent.
+    pub fn bytes_sent(&self) -> u64 {
+        self.sent
     }
 
     /// Passes the frames up to the log's end if the player wants none of them: they are not owed

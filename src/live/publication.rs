@@ -13,6 +13,7 @@ use crate::rtmp::chunk::csid;
 use crate::rtmp::control::{Control, UserControl};
 use crate::rtmp::session::STREAM_ID;
 use crate::rtmp::{Message, MessageType, play_status};
+use crate::stat::MediaFacts;
 use crate::time::Instant;
 
 /// How many audio frames may come with no video between them before a new player of a stream that
@@ -80,6 +81,11 @@ impl Publication {
 
     pub(super) fn since(&self) -> Instant {
         self.since
+    }
+
+    pub(super) fn facts(&self) -> MediaFacts {
+        let properties = self.metadata.properties();
+        MediaFacts::new(self.video_header.as_ref(), self.audio_header.as_ref(), &properties)
     }
 
     /// Appends `message` to the log, if it is for players.

@@ -65,6 +65,8 @@ pub struct Channel {
     pub players: BTreeMap<SessionId, Player>,
     /// Those of the players that pass the stream on, and must not add to its delay.
     pub relays: BTreeSet<SessionId>,
+    /// Bytes that clients were sent that have left.
+    pub sent_before: u64,
     /// All frames before this position have been offered to all players, or are being so.
     offered: u64,
 }
@@ -117,6 +119,11 @@ impl Registry {
     /// All channels, in the order of their creation.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.channels.values()
+    }
+
+    /// All channels, each with its stream.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamId, &Channel)> {
+        self.channels.iter().map(|(&id, channel)| (id, channel))
     }
 
     /// The stream that `key` names, if it exists.
@@ -201,6 +208,7 @@ impl Registry {
             publisher: None,
             players: BTreeMap::new(),
             relays: BTreeSet::new(),
+            sent_before: 0,
             offered: 0,
         });
         (id, channel)

@@ -6,9 +6,11 @@ use super::continuity::Continuity;
 use super::frame_log::{FrameLog, LogLimits};
 use super::metadata::Meta;
 use super::publication::Publication;
+use super::received::Received;
 use super::send_window::SendWindow;
 use crate::rtmp::Message;
 use crate::rtmp::chunk::Framing;
+use crate::stat::MediaFacts;
 use crate::time::Instant;
 
 /// How an application's live streams are passed on.
@@ -68,13 +70,21 @@ pub struct Stream {
     continuity: Continuity,
     publication: Option<Publication>,
     timestamp: u32,
+    received: Received,
 }
 
 impl Stream {
     /// A stream that nobody publishes yet.
     pub fn new(config: Arc<StreamConfig>) -> Self {
-        let log = FrameLog::new(config.limits);
-        Self { config, log, continuity: Continuity::default(), publication: None, timestamp: 0 }
+        let (log, received) = (FrameLog::new(config.limits), Received::default());
+        Self {
+            config,
+            log,
+            continuity: Continuity::default(),
+            publication: None,
+            timestamp: 0,
+            received,
+        }
     }
 
     /// A publisher comes. Players learn of it by a Stream Begin.
@@ -117,6 +127,7 @@ impl Stream {
     pub fn push(&mut self, now: Instant, message: &Message) {
         if let Some(publication) = &mut self.publication {
             self.timestamp = message.timestamp;
+            self.received.count(message);
             publication.push(now, message, &mut self.log);
         }
     }
@@ -124,6 +135,16 @@ impl Stream {
     /// The timestamp of the newest message.
     pub fn timestamp(&self) -> u32 {
         self.timestamp
+    }
+
+    /// What has come of the stream.
+    pub fn received(&self) -> &Received {
+        &self.received
+    }
+
+    /// How the stream is coded, if it has a publisher.
+    pub fn facts(&self) -> Option<MediaFacts> {
+        self.publication.as_ref().map(Publication::facts)
     }
 
     /// How the stream is passed on.

@@ -224,6 +224,23 @@ impl Cluster {
         Ok(ours)
     }
 
+    /// Asks all other workers, those that are shutting down too. Each answers on a connection of its
+    /// own; who cannot be asked is left out.
+    pub(super) fn inquire(&self, question: &[u8]) -> Vec<OwnedFd> {
+        self.table.others().filter_map(|slot| self.ask(slot.number(), question).ok()).collect()
+    }
+
+    fn ask(&self, slot: u32, question: &[u8]) -> io::Result<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        // A new connection has room for far more.
+        if rustix::io::write(&ours, question)? < question.len() {
+            return Err(io::Error::other("the question is too long"));
+        }
+        self.socket.send(&self.directory.socket(slot), &Datagram::Inquire(theirs))?;
+        Ok(ours)
+    }
+
     /// Counts a connection, in or out.
     pub(super) fn count_connection(&self, change: i32) {
         self.table.count_connection(change);
@@ -262,6 +279,7 @@ fn receive(worker: &mut Worker) {
         match cluster.socket.receive() {
             Some(Datagram::Published(key)) => worker.on_published(&key),
             Some(Datagram::Pull(key, descriptor)) => worker.feed(key, descriptor),
+            Some(Datagram::Inquire(descriptor)) => worker.reply(descriptor),
             None => {
                 // It is watched already, so nothing can fail.
                 let _ = cluster.connection.wait_for_more();

@@ -13,6 +13,7 @@ mod core;
 mod directive;
 mod exec;
 mod hls;
+mod http;
 mod later;
 mod limit;
 mod listen;
@@ -65,6 +66,7 @@ use crate::rtmp::session::SessionConfig;
 pub(super) use self::address::{Endpoint, Listener};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::exec::{CommandPolicy, ExecConfig, RecordCommands};
+pub(super) use self::http::{HTTP_COMMANDS, HttpConf};
 pub(super) use self::listen::POOL_SIZE;
 pub(super) use self::play::{PlayConfig, PlayEntry};
 pub(super) use self::record::Recorder;
@@ -205,6 +207,11 @@ impl Main {
         id: ApplicationId,
     ) -> Option<(&Arc<Server>, &Arc<Application>)> {
         self.applications().find(|(_, application)| application.id == id)
+    }
+
+    /// The applications of each server, for `rtmp_stat` and `rtmp_control`.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &[Arc<Application>]> {
+        self.servers.iter().map(|server| server.applications.as_slice())
     }
 
     /// All applications, each with its server.

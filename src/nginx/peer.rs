@@ -4,6 +4,8 @@ mod asking;
 mod ending;
 mod finding;
 mod recorded;
+mod redirecting;
+mod reporting;
 mod sending;
 mod streaming;
 mod telling;
@@ -134,6 +136,8 @@ pub(super) enum End {
     ClientClosed,
     #[error("session closed")]
     Closed,
+    #[error("dropped by rtmp_control")]
+    Dropped,
     #[error(transparent)]
     Idle(#[from] Idle),
     #[error("worker process is exiting")]
@@ -325,6 +329,7 @@ impl Peer {
         }
         if !self.feeds {
             shared.count_connection(-1);
+            shared.meters.end(self.traffic());
         }
     }
 

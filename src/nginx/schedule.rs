@@ -38,6 +38,8 @@ pub(super) enum Due {
     Child(ChildId),
     /// Another worker may have left commands to this one.
     Group(GroupId),
+    /// The next time that is looked how much has come and gone.
+    Sample,
 }
 
 /// Each of these is due at one instant. They do not hold up a graceful exit.
@@ -124,6 +126,7 @@ impl Worker {
             Due::Call(id) => self.on_call_due(id),
             Due::Download(id) => self.on_download_due(id),
             Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
+            Due::Sample => self.sample(),
             Due::Recorders(stream) => self.shared().flush_recorders(stream),
             Due::Child(id) => self.shared().on_child_due(id),
             Due::Group(id) => self.shared().review_group(id),

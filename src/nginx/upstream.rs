@@ -21,9 +21,14 @@ use crate::relay::{Direction, Route, Target};
 use crate::rtmp::client::{Client, ClientConfig, Event};
 use crate::rtmp::session::{Output, PublishRefusal, STREAM_ID};
 use crate::rtmp::{self, Message};
+use crate::stat::ClientReport;
+use crate::time::Instant;
 
 /// The numbers of these sessions begin here; those of others are below.
 const FIRST: u64 = 1 << 62;
+
+/// What relays call themselves in the C module, by which scrapers know them.
+const RELAY: &str = "ngx-local-relay";
 
 /// A session with another server.
 pub(super) struct Upstream {
@@ -33,6 +38,9 @@ pub(super) struct Upstream {
     /// What the connection's log lines say; dropped after the connection.
     _context: Box<Context>,
     client: Client,
+    /// Of the other server.
+    address: String,
+    began: Instant,
     outbox: Outbox,
     local: Local,
     role: Role,
@@ -127,6 +135,8 @@ impl Upstream {
             connection,
             _context: context,
             client,
+            address: target.to_string(),
+            began: event::now(),
             outbox: Outbox::default(),
             local,
             role: Role::Idle,
@@ -137,6 +147,26 @@ impl Upstream {
 
     pub(super) fn relay(&self) -> RelayId {
         self.relay
+    }
+
+    /// What came and went, in bytes.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        (self.client.bytes_received(), self.connection.bytes_sent())
+    }
+
+    /// What is told of it as a client of its stream here.
+    pub(super) fn client_report(&self) -> ClientReport {
+        let (bytes_in, bytes_out) = self.traffic();
+        ClientReport {
+            id: self.connection.number(),
+            address: self.address.clone(),
+            time: event::now().saturating_since(self.began).as_millis() as u64,
+            flash_ver: RELAY.to_owned(),
+            publishing: matches!(self.role, Role::Publisher(_)),
+            bytes_in,
+            bytes_out,
+            ..ClientReport::default()
+        }
     }
 
     /// Begins the handshake.
@@ -301,6 +331,7 @@ impl Upstream {
     pub(super) fn finalize(&mut self, end: &End, shared: &mut Shared) {
         self.connection.log(Level::Info, format_args!("{end}"));
         self.leave(shared);
+        shared.meters.end(self.traffic());
     }
 
     fn leave(&mut self, shared: &mut Shared) {
@@ -314,10 +345,12 @@ impl Upstream {
                 shared.run_commands(&application.exec.publish_done, &facts);
             }
             Role::Player(stream) => {
-                let channel = shared.streams.channel(stream);
-                if let Some(player) = channel.and_then(|it| it.players.get(&self.id)) {
+                if let Some(channel) = shared.streams.channel_mut(stream)
+                    && let Some(player) = channel.players.get(&self.id)
+                {
                     // What comes next on the connection has to come after a whole message.
                     self.outbox.push_front(player.partial());
+                    channel.sent_before += player.bytes_sent();
                 }
                 shared.streams.stop(stream, self.id);
             }

@@ -1,8 +1,10 @@
 //! One worker process: its sessions, its streams, and what ends them.
 
 mod fanning_out;
+mod obeying;
 mod pulling;
 mod recording;
+mod reporting;
 mod review;
 
 use std::cell::RefCell;
@@ -22,7 +24,9 @@ use super::download::Downloads;
 use super::exec::Groups;
 use super::fanout::Fanout;
 use super::http_client::HttpClient;
+use super::inquiry::{Inquiries, Reply};
 use super::log::{self, Level};
+use super::meters::Meters;
 use super::outputs::Outputs;
 use super::packager::Packager;
 use super::peer::{End, Peer};
@@ -59,6 +63,10 @@ pub(super) struct Worker {
     /// Sessions with other servers.
     pub(super) upstreams: BTreeMap<SessionId, Upstream>,
     pub(super) next_upstream: u64,
+    /// What other workers are being asked.
+    pub(super) inquiries: Inquiries,
+    /// Answers to other workers.
+    pub(super) replies: Slab<Reply>,
     pub(super) shared: Shared,
 }
 
@@ -75,6 +83,7 @@ pub(super) struct Shared {
     pub(super) schedule: Schedule,
     pub(super) dials: Dials,
     pub(super) relays: Relays,
+    pub(super) meters: Meters,
     pub(super) http: HttpClient,
     pub(super) downloads: Downloads,
     pub(super) children: Children,
@@ -106,6 +115,7 @@ impl Worker {
             schedule: Schedule::new(),
             dials: Dials::default(),
             relays: Relays::default(),
+            meters: Meters::new(),
             http: HttpClient::new(),
             downloads: Downloads::default(),
             children: Children::new(),
@@ -120,6 +130,8 @@ impl Worker {
             pulls: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             next_upstream: 0,
+            inquiries: Inquiries::default(),
+            replies: Slab::new(),
             shared,
         }
     }
@@ -136,6 +148,7 @@ impl Worker {
     pub(super) fn start(&mut self) {
         self.shared.start_static_pulls();
         self.shared.want_static();
+        self.sample();
     }
 
     /// Runs an event of a session, and ends the session if that is what comes of it.
@@ -389,6 +402,8 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 worker.shared.settle_recordings();
                 worker.shared.children.exit();
                 worker.pulls.clear();
+                worker.replies.clear();
+                worker.inquiries = Inquiries::default();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();
                 worker.shared.cluster = None;

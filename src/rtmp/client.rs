@@ -159,6 +159,11 @@ impl Client {
         Self { config, link, state, started: now, events: VecDeque::new() }
     }
 
+    /// Bytes received since the beginning, the handshake among them.
+    pub const fn bytes_received(&self) -> u64 {
+        self.link.bytes_received()
+    }
+
     /// Processes received bytes.
     ///
     /// # Errors

@@ -89,7 +89,8 @@ impl VideoFacts {
             VideoCodec::Avc => "H264".to_owned(),
             codec => codec.to_string(),
         });
-        let (VideoCodec::Avc, VideoPacket::SequenceHeader(record)) = (tag.codec, &tag.packet) else {
+        let (VideoCodec::Avc, VideoPacket::SequenceHeader(record)) = (tag.codec, &tag.packet)
+        else {
             return;
         };
         let Ok(config) = avc::DecoderConfig::parse(record) else { return };
@@ -105,7 +106,8 @@ impl VideoFacts {
 impl AudioFacts {
     fn read(&mut self, tag: &AudioTag) {
         self.codec = Some(tag.codec.to_string());
-        let (AudioCodec::Aac, AudioPacket::SequenceHeader(record)) = (tag.codec, &tag.packet) else {
+        let (AudioCodec::Aac, AudioPacket::SequenceHeader(record)) = (tag.codec, &tag.packet)
+        else {
             return;
         };
         let Ok(config) = AudioSpecificConfig::parse(record) else { return };

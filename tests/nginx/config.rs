@@ -258,6 +258,33 @@ fn what_is_not_there_yet_is_refused_and_says_so() {
     }
 }
 
+#[test]
+fn directives_of_http_stand_anywhere_in_it() {
+    for directive in [
+        "rtmp_stat all;",
+        "rtmp_stat global live; rtmp_stat clients play;",
+        "rtmp_stat_stylesheet /stat.xsl;",
+        "rtmp_stat_format json;",
+        "rtmp_control all;",
+        "rtmp_control record drop redirect;",
+    ] {
+        for (before, after) in [("", ""), ("server {", "}"), ("server { location / {", "} }")] {
+            let conf = format!("events {{}}\nhttp {{ {before} {directive} {after} }}");
+            check_verdict(&test_conf(&conf), true, &[]);
+        }
+    }
+    for (directive, text) in [
+        ("rtmp_stat some;", "\"rtmp_stat\" directive has the invalid value \"some\""),
+        ("rtmp_stat_format text;", "it must be \"xml\" or \"json\""),
+        ("rtmp_stat_format xml; rtmp_stat_format xml;", "is duplicate"),
+        ("rtmp_stat_stylesheet a; rtmp_stat_stylesheet a;", "is duplicate"),
+        ("rtmp_control stop;", "\"rtmp_control\" directive has the invalid value \"stop\""),
+    ] {
+        let conf = format!("events {{}}\nhttp {{ {directive} }}");
+        check_verdict(&test_conf(&conf), false, &[text, "nginx.conf:2"]);
+    }
+}
+
 /// Whoever adds a directive describes it in `docs/directives.md`.
 #[test]
 fn every_directive_is_documented() {
@@ -277,7 +304,7 @@ fn every_directive_is_documented() {
 /// The names in the tables of a source file.
 fn directives_of(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).expect("a source");
-    ["Directive::new(", "block_command(", "value_command(", "later("]
+    ["Directive::new(", "block_command(", "value_command(", "words_command(", "later("]
         .iter()
         .flat_map(|call| text.split(call).skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())

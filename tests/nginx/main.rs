@@ -28,6 +28,7 @@ mod players;
 mod record;
 mod record_mp4;
 mod relay;
+mod stat;
 mod storage;
 mod takeover;
 mod tls;

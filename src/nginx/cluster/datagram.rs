@@ -17,6 +17,7 @@ use crate::live::{ApplicationId, StreamKey};
 mod kind {
     pub(super) const PUBLISHED: u8 = 1;
     pub(super) const PULL: u8 = 3;
+    pub(super) const INQUIRE: u8 = 4;
 }
 
 /// Longer than any datagram: a kind, an application, a name.
@@ -29,11 +30,16 @@ pub(super) enum Datagram {
     Published(StreamKey),
     /// The sender wants the receiver's stream on this connection.
     Pull(StreamKey, OwnedFd),
+    /// The sender's question is on this connection, and wants the answer there.
+    Inquire(OwnedFd),
 }
 
 impl Datagram {
     fn parse(bytes: &[u8], descriptor: Option<OwnedFd>) -> Option<Self> {
         let (&kind, rest) = bytes.split_first()?;
+        if kind == kind::INQUIRE {
+            return descriptor.map(Self::Inquire);
+        }
         let (application, name) = rest.split_first_chunk()?;
         let application = ApplicationId(u64::from_be_bytes(*application));
         let key = StreamKey { application, name: std::str::from_utf8(name).ok()?.to_owned() };
@@ -48,14 +54,15 @@ impl Datagram {
         let (kind, key) = match self {
             Self::Published(key) => (kind::PUBLISHED, key),
             Self::Pull(key, _) => (kind::PULL, key),
+            Self::Inquire(_) => return vec![kind::INQUIRE],
         };
         [&[kind][..], &key.application.0.to_be_bytes(), key.name.as_bytes()].concat()
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Pull(_, descriptor) => Some(descriptor.as_fd()),
-            _ => None,
+            Self::Pull(_, descriptor) | Self::Inquire(descriptor) => Some(descriptor.as_fd()),
+            Self::Published(_) => None,
         }
     }
 }

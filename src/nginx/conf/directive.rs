@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use nginx_sys::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2,
-    NGX_CONF_TAKE12, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_MAIN_CONF, NGX_OK, ngx_command_t,
+    NGX_CONF_TAKE12, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF,
+    NGX_HTTP_SRV_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_MAIN_CONF, NGX_OK, ngx_command_t,
     ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_pcalloc, ngx_pool_cleanup_add,
     ngx_str_t, ngx_uint_t,
 };
@@ -380,6 +381,28 @@ pub(super) const fn block_command(name: &'static CStr, set: Set) -> ngx_command_
 /// The command of a directive with one value that nginx knows outside all blocks.
 pub(super) const fn value_command(name: &'static CStr, set: Set) -> ngx_command_t {
     main_command(name, NGX_CONF_TAKE1, set)
+}
+
+/// The command of a directive with any number of values, valid anywhere in `http {}`.
+pub(super) const fn http_words_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    http_command(name, NGX_CONF_1MORE, set)
+}
+
+/// The command of a directive with one value, valid anywhere in `http {}`.
+pub(super) const fn http_value_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    http_command(name, NGX_CONF_TAKE1, set)
+}
+
+const fn http_command(name: &'static CStr, arity: u32, set: Set) -> ngx_command_t {
+    let levels = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+    ngx_command_t {
+        name: str_of(name),
+        type_: (levels | arity) as ngx_uint_t,
+        set: Some(set),
+        conf: NGX_HTTP_LOC_CONF_OFFSET,
+        offset: 0,
+        post: ptr::null_mut(),
+    }
 }
 
 const fn main_command(name: &'static CStr, arity: u32, set: Set) -> ngx_command_t {

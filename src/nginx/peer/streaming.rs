@@ -111,18 +111,29 @@ impl Peer {
         relay: Option<Arc<Target>>,
         shared: &mut Shared,
     ) -> Result<(), rtmp::Error> {
-        let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
-        let key = StreamKey { application: application.id, name: publish.name.clone() };
-        let stream = match shared.publish(self.id, key, application) {
-            Ok(stream) => stream,
+        match self.take_name(publish, relay, shared) {
+            Ok(()) => self.session.accept_publish(event::now()),
             Err(refusal) => {
-                self.connection
-                    .log(Level::Info, format_args!("refused: {}", refusal.description()));
                 self.session.reject_publish(refusal);
-                return Ok(());
+                Ok(())
             }
-        };
+        }
+    }
+
+    /// Becomes the publisher of a stream, with all that goes with it.
+    pub(super) fn take_name(
+        &mut self,
+        publish: Publish,
+        relay: Option<Arc<Target>>,
+        shared: &mut Shared,
+    ) -> Result<(), PublishRefusal> {
+        let application = self.application.as_ref().ok_or(PublishRefusal::Failed)?;
+        let key = StreamKey { application: application.id, name: publish.name.clone() };
+        let stream = shared.publish(self.id, key, application).inspect_err(|refusal| {
+            let text = format_args!("refused: {}", refusal.description());
+            self.connection.log(Level::Info, text);
+        })?;
         let Publish { name, args, kind } = publish;
         let publication = Publication { client: Arc::clone(&self.info), name, args, kind };
         if let Err(error) = shared.start_outputs(stream, &publication, application) {
@@ -131,15 +142,14 @@ impl Peer {
         if let Some(target) = relay {
             shared.start_push_to(target, stream, &publication, application);
         }
-        let now = event::now();
         shared.run_commands(&application.exec.publish, &Facts::of_publication(&publication));
-        let idle = IdleWatch::new(application.idle, now);
+        let idle = IdleWatch::new(application.idle, event::now());
         self.role = Role::Publisher { stream, idle, publication };
         self.connection.set_action(c"receiving a published stream");
         self.connection.log(Level::Info, format_args!("publishing"));
         self.offer_stream(shared);
         self.start_updates(shared);
-        self.session.accept_publish(now)
+        Ok(())
     }
 
     /// Nobody objects to the player: it gets the stream.
@@ -298,6 +308,9 @@ impl Peer {
                 {
                     // What comes next on the connection has to come after a whole message.
                     self.outbox.push_front(player.partial());
+                    if !self.feeds {
+                        channel.sent_before += player.bytes_sent();
+                    }
                 }
                 shared.streams.stop(stream, self.id);
                 shared.review.post(stream);

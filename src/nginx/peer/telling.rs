@@ -29,6 +29,11 @@ impl Told {
         Self { what, name, args, since: event::now(), update: None }
     }
 
+    /// The name that the client gave the stream.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject { name: &self.name, args: &self.args }
     }

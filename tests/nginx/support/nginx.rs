@@ -38,6 +38,8 @@ pub struct Conf {
     /// Has a process start nginx that ends then: nginx ignores the signal to start a new binary
     /// while the process that started it is there.
     pub orphan: bool,
+    /// The file of a module to load instead of the one under test.
+    pub module: Option<&'static str>,
 }
 
 impl Default for Conf {
@@ -52,6 +54,7 @@ impl Default for Conf {
             workers: 1,
             disk: None,
             orphan: false,
+            module: None,
         }
     }
 }
@@ -68,8 +71,8 @@ impl Conf {
     }
 
     fn render(&self, prefix: &Path, rtmp_port: u16, http_port: u16) -> String {
-        let Self { main, rtmp, listen, server, http, events, workers, .. } = self;
-        let module = module();
+        let Self { main, rtmp, listen, server, http, events, workers, module: other, .. } = self;
+        let module = other.map_or_else(module, PathBuf::from);
         let module = module.display();
         // Workers of a root's nginx would be `nobody`, who may not write here.
         let user = if is_root() { "user root;" } else { "" };

@@ -1,0 +1,224 @@
+//! What an operator has the server do to clients, by the C module's URLs:
+//! `.../SECTION/METHOD?ARGUMENTS`.
+
+use serde::{Deserialize, Serialize};
+
+/// Which sections of control are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sections {
+    /// `record`.
+    pub record: bool,
+    /// `drop`.
+    pub drop: bool,
+    /// `redirect`.
+    pub redirect: bool,
+}
+
+/// A control URL's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which of the configured servers is meant; 0 is the first.
+    pub server: usize,
+    /// Which application; all if none is named.
+    pub application: Option<String>,
+    /// What is to be done, in the applications that are still to be found.
+    pub order: Order,
+}
+
+/// What is to be done to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What.
+    pub verb: Verb,
+    /// To whom.
+    pub target: Target,
+    /// The numbers of the applications in question.
+    pub applications: Vec<u64>,
+    /// The stream's name; all streams if there is none.
+    pub name: Option<String>,
+    /// The client's address; any if there is none.
+    pub addr: Option<String>,
+    /// nginx's number of the client's connection; any if there is none.
+    pub client: Option<u64>,
+}
+
+/// What is done to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verb {
+    /// They are disconnected.
+    Drop,
+    /// They go on with the stream of this name.
+    Redirect(String),
+}
+
+/// Which clients of a stream are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// Its publisher.
+    Publisher,
+    /// Its players.
+    Subscriber,
+    /// Both.
+    Client,
+}
+
+/// Why a URL has nothing done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not one of control's.
+    #[error("not a section of control")]
+    UnknownSection,
+    /// The section has no such method.
+    #[error("Undefined method")]
+    UnknownMethod,
+    /// A redirect without `newname`.
+    #[error("newname not specified")]
+    NoNewName,
+    /// `srv` names no server.
+    #[error("Server index out of range")]
+    NoServer,
+    /// `clientid` is no number.
+    #[error("Invalid client id")]
+    NotAClient,
+    /// Recorders cannot be started and stopped.
+    #[error("Recorders that are started by hand are not supported by this version")]
+    NoRecorders,
+}
+
+impl Request {
+    /// What the URL with the path and query says.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Refusal`]; an [`UnknownSection`](Refusal::UnknownSection) may be somebody else's.
+    pub fn parse(path: &str, query: &str, open: Sections) -> Result<Self, Refusal> {
+        let mut parts = path.rsplit('/');
+        let (method, section) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        let argument = |name: &str| argument(query, name);
+        let verb = match section {
+            "drop" if open.drop => Verb::Drop,
+            "redirect" if open.redirect => Verb::Redirect(argument("newname").unwrap_or_default()),
+            "record" if open.record => return Err(Refusal::NoRecorders),
+            _ => return Err(Refusal::UnknownSection),
+        };
+        let target = match method {
+            "publisher" => Target::Publisher,
+            "subscriber" => Target::Subscriber,
+            "client" => Target::Client,
+            _ => return Err(Refusal::UnknownMethod),
+        };
+        if verb == Verb::Redirect(String::new()) {
+            return Err(Refusal::NoNewName);
+        }
+        let server = argument("srv").map_or(Ok(0), |srv| srv.parse());
+        let client = argument("clientid").map(|id| id.parse()).transpose();
+        Ok(Self {
+            server: server.map_err(|_| Refusal::NoServer)?,
+            application: argument("app"),
+            order: Order {
+                verb,
+                target,
+                applications: Vec::new(),
+                name: argument("name"),
+                addr: argument("addr"),
+                client: client.map_err(|_| Refusal::NotAClient)?,
+            },
+        })
+    }
+}
+
+impl Order {
+    /// Whether the stream is one of those in question.
+    pub fn is_about(&self, application: u64, name: &str) -> bool {
+        self.applications.contains(&application)
+            && self.name.as_ref().is_none_or(|wanted| wanted == name)
+    }
+
+    /// Whether the client is one of those in question.
+    pub fn means(&self, addr: &str, client: u64) -> bool {
+        self.addr.as_ref().is_none_or(|wanted| wanted == addr)
+            && self.client.is_none_or(|wanted| wanted == client)
+    }
+}
+
+/// The value of an argument that is there and not empty, without its percent-encoding.
+fn argument(query: &str, name: &str) -> Option<String> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(key, _)| *key == name)?;
+    (!value.is_empty()).then(|| decode(value))
+}
+
+fn decode(value: &str) -> String {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let byte = match (first, after) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| {
+                rest = after;
+                high << 4 | low
+            }),
+            _ => None,
+        };
+        decoded.push(byte.unwrap_or(*first));
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|digit| digit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN: Sections = Sections { record: true, drop: true, redirect: true };
+
+    fn parse(path: &str, query: &str) -> Result<Request, Refusal> {
+        Request::parse(path, query, OPEN)
+    }
+
+    #[test]
+    fn urls_say_what_is_to_be_done() {
+        let request = parse("/control/drop/publisher", "srv=1&app=live&name=a%2fb%&addr=::1");
+        let order = Order {
+            verb: Verb::Drop,
+            target: Target::Publisher,
+            applications: Vec::new(),
+            name: Some("a/b%".into()),
+            addr: Some("::1".into()),
+            client: None,
+        };
+        let application = Some("live".into());
+        assert_eq!(request, Ok(Request { server: 1, application, order }));
+        let request = parse("redirect/client", "newname=b&clientid=7&name=").unwrap();
+        assert_eq!(request.order.verb, Verb::Redirect("b".into()));
+        assert_eq!((request.order.client, request.order.name), (Some(7), None));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (path, query, refusal) in [
+            ("/control/stat/publisher", "", Refusal::UnknownSection),
+            ("drop", "", Refusal::UnknownSection),
+            ("/drop/all", "", Refusal::UnknownMethod),
+            ("/redirect/client", "newname=", Refusal::NoNewName),
+            ("/drop/client", "srv=-1", Refusal::NoServer),
+            ("/drop/client", "clientid=x", Refusal::NotAClient),
+            ("/record/start", "rec=a", Refusal::NoRecorders),
+        ] {
+            assert_eq!(parse(path, query), Err(refusal), "{path}");
+        }
+        let closed = Request::parse("/drop/client", "", Sections::default());
+        assert_eq!(closed, Err(Refusal::UnknownSection));
+    }
+
+    #[test]
+    fn orders_pick_streams_and_clients() {
+        let mut order = parse("/drop/client", "name=cam&addr=::1").unwrap().order;
+        order.applications = vec![3];
+        assert!(order.is_about(3, "cam") && !order.is_about(3, "b") && !order.is_about(4, "cam"));
+        assert!(order.means("::1", 1) && !order.means("127.0.0.1", 1));
+    }
+}

@@ -1,0 +1,36 @@
+//! What one worker asks all others, to answer for all of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::Order;
+use crate::stat::Report;
+
+/// What a worker is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// What it has.
+    Report,
+    /// To do something to its clients.
+    Control(Order),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// What it has.
+    Report(Report),
+    /// To how many clients it was done.
+    Done(u64),
+}
+
+impl Answer {
+    /// Adds what another worker answers to the same question.
+    pub fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Report(report), Self::Report(other)) => report.merge(other),
+            (Self::Done(count), Self::Done(other)) => *count += other,
+            // No worker answers a question that it was not asked.
+            (Self::Report(_) | Self::Done(_), _) => {}
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The directives of `http {}`: what the server tells of itself, and what operators have it do.
+
+use std::ffi::{c_char, c_void};
+
+use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_str_t};
+
+use super::directive::{self, Conf, Failure, http_value_command, http_words_command, set_once};
+use crate::control::Sections;
+use crate::stat::{Format, Shown};
+
+/// What a location says; unset is what the block around it says.
+#[derive(Clone, Debug, Default)]
+pub(in crate::nginx) struct HttpConf {
+    /// `rtmp_stat`.
+    pub(in crate::nginx) stat: Option<Shown>,
+    /// `rtmp_stat_stylesheet`.
+    pub(in crate::nginx) stylesheet: Option<String>,
+    /// `rtmp_stat_format`.
+    pub(in crate::nginx) format: Option<Format>,
+    /// `rtmp_control`.
+    pub(in crate::nginx) control: Option<Sections>,
+}
+
+impl HttpConf {
+    /// Takes what is unset from the enclosing block.
+    pub(in crate::nginx) fn inherit(&mut self, parent: &Self) {
+        self.stat = self.stat.or(parent.stat);
+        if self.stylesheet.is_none() {
+            self.stylesheet.clone_from(&parent.stylesheet);
+        }
+        self.format = self.format.or(parent.format);
+        self.control = self.control.or(parent.control);
+    }
+}
+
+/// nginx's table of them, ended by an empty one.
+pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 5] = [
+    http_words_command(c"rtmp_stat", set_stat),
+    http_value_command(c"rtmp_stat_stylesheet", set_stylesheet),
+    http_value_command(c"rtmp_stat_format", set_format),
+    http_words_command(c"rtmp_control", set_control),
+    ngx_command_t::empty(),
+];
+
+extern "C" fn set_stat(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| {
+        let shown = http.stat.get_or_insert_default();
+        conf.args()[1..].iter().try_for_each(|word| show(shown, word))
+    })
+}
+
+fn show(shown: &mut Shown, word: &ngx_str_t) -> Result<(), Failure> {
+    match word.as_bytes() {
+        b"all" => *shown = Shown { global: true, live: true, clients: true, play: true },
+        b"global" => shown.global = true,
+        b"live" => shown.live = true,
+        b"clients" => shown.clients = true,
+        b"play" => shown.play = true,
+        _ => {
+            let text = format!(
+                "has the invalid value \"{word}\", it must be \"all\", or any of \"global\", \
+                 \"live\", \"clients\" and \"play\""
+            );
+            return Err(text.into());
+        }
+    }
+    Ok(())
+}
+
+extern "C" fn set_stylesheet(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| set_once(&mut http.stylesheet, conf.text(1)?.to_owned()))
+}
+
+extern "C" fn set_format(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| {
+        let format = match conf.text(1)? {
+            "xml" => Format::Xml,
+            "json" => Format::Json,
+            other => {
+                let text =
+                    format!("has the invalid value \"{other}\", it must be \"xml\" or \"json\"");
+                return Err(text.into());
+            }
+        };
+        set_once(&mut http.format, format)
+    })
+}
+
+extern "C" fn set_control(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| {
+        let sections = http.control.get_or_insert_default();
+        conf.args()[1..].iter().try_for_each(|word| open(sections, word))
+    })
+}
+
+fn open(sections: &mut Sections, word: &ngx_str_t) -> Result<(), Failure> {
+    match word.as_bytes() {
+        b"all" => *sections = Sections { record: true, drop: true, redirect: true },
+        b"record" => sections.record = true,
+        b"drop" => sections.drop = true,
+        b"redirect" => sections.redirect = true,
+        _ => {
+            let text = format!(
+                "has the invalid value \"{word}\", it must be \"all\", or any of \"record\", \
+                 \"drop\" and \"redirect\""
+            );
+            return Err(text.into());
+        }
+    }
+    Ok(())
+}
+
+fn set(
+    cf: *mut ngx_conf_t,
+    slot: *mut c_void,
+    setter: impl FnOnce(&mut Conf, &mut HttpConf) -> Result<(), Failure>,
+) -> *mut c_char {
+    directive::answer(cf, |conf| {
+        // SAFETY: nginx gives what `http::create_conf` made for the block.
+        let http = unsafe { &mut *slot.cast::<HttpConf>() };
+        setter(conf, http)
+    })
+}

@@ -1,0 +1,158 @@
+//! A request of nginx's HTTP server.
+
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+
+use nginx_sys::{
+    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_buf_t, ngx_chain_t,
+    ngx_http_discard_request_body, ngx_http_finalize_request, ngx_http_output_filter,
+    ngx_http_request_empty_handler, ngx_http_request_t, ngx_http_run_posted_requests,
+    ngx_http_send_header, ngx_http_test_reading, ngx_int_t, ngx_palloc, ngx_pcalloc,
+    ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t, ngx_uint_t,
+};
+
+use super::super::conf::HttpConf;
+use super::super::inquiry::InquiryId;
+use super::super::{guard, modules, worker};
+use super::Response;
+
+/// A request that is being answered. Who keeps one drops it when its [`hold`](Self::hold) ends.
+#[derive(Clone, Copy)]
+pub(in crate::nginx) struct Request(NonNull<ngx_http_request_t>);
+
+impl Request {
+    /// # Safety
+    ///
+    /// `r` is null or points to a request, which lives as long as the value is used.
+    pub(super) unsafe fn from_raw(r: *mut ngx_http_request_t) -> Option<Self> {
+        NonNull::new(r).map(Self)
+    }
+
+    const fn raw(self) -> *mut ngx_http_request_t {
+        self.0.as_ptr()
+    }
+
+    /// What its location says.
+    pub(super) fn conf<'a>(self) -> &'a HttpConf {
+        // SAFETY: a location has what `create_conf` made for it, as long as the cycle.
+        unsafe { &*(*(*self.raw()).loc_conf.add(modules::http_index())).cast::<HttpConf>() }
+    }
+
+    /// The path, without percent-encoding; empty if it is not UTF-8.
+    pub(super) fn path<'a>(self) -> &'a str {
+        // SAFETY: the text lives as long as the request.
+        unsafe { text(&raw const (*self.raw()).uri) }
+    }
+
+    /// What comes behind the `?`; empty if it is not UTF-8.
+    pub(super) fn query<'a>(self) -> &'a str {
+        // SAFETY: as above.
+        unsafe { text(&raw const (*self.raw()).args) }
+    }
+
+    /// Has nginx throw away what the client sends besides.
+    pub(super) fn discard_body(self) -> Result<(), ngx_int_t> {
+        // SAFETY: the request is there.
+        match unsafe { ngx_http_discard_request_body(self.raw()) } {
+            code if code == NGX_OK as ngx_int_t => Ok(()),
+            code => Err(code),
+        }
+    }
+
+    /// Sends the response. Gives what nginx is to be told of it.
+    pub(super) fn respond(self, response: Response) -> ngx_int_t {
+        let Response { status, content_type, body } = response;
+        let r = self.raw();
+        // SAFETY: the request is there, and what is put into it lives as long as its pool, or for
+        // ever.
+        unsafe {
+            let Some(chain) = chain_of((*r).pool, body.as_bytes()) else {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
+            };
+            let headers = &mut (*r).headers_out;
+            headers.status = status as ngx_uint_t;
+            headers.content_length_n = body.len() as i64;
+            headers.content_type =
+                ngx_str_t { len: content_type.len(), data: content_type.as_ptr().cast_mut() };
+            headers.content_type_len = content_type.len();
+            headers.content_type_lowcase = ptr::null_mut();
+            let sent = ngx_http_send_header(r);
+            if sent == NGX_ERROR as ngx_int_t
+                || sent > NGX_OK as ngx_int_t
+                || (*r).header_only() != 0
+            {
+                return sent;
+            }
+            ngx_http_output_filter(r, chain)
+        }
+    }
+
+    /// Keeps the request until it is [finished](Self::finish). A client that goes away meanwhile
+    /// takes the inquiry with it.
+    pub(super) fn hold(self, id: InquiryId) {
+        let r = self.raw();
+        // SAFETY: the request is there; as ngx_http_read_client_request_body does.
+        unsafe {
+            let main = (*r).main;
+            (*main).set_count((*main).count() + 1);
+            (*r).read_event_handler = Some(ngx_http_test_reading);
+            (*r).write_event_handler = Some(ngx_http_request_empty_handler);
+            let cleanup = ngx_pool_cleanup_add((*r).pool, 0);
+            assert!(!cleanup.is_null(), "out of memory");
+            (*cleanup).data = ptr::without_provenance_mut(id.0 as usize);
+            (*cleanup).handler = Some(on_gone);
+        }
+    }
+
+    /// Sends the response to a request that was held.
+    pub(in crate::nginx) fn finish(self, response: Response) {
+        let code = self.respond(response);
+        // SAFETY: the request is there; nginx keeps connections in memory that are closed
+        // (ngx_http_upstream_handler).
+        unsafe {
+            let connection = (*self.raw()).connection;
+            ngx_http_finalize_request(self.raw(), code);
+            ngx_http_run_posted_requests(connection);
+        }
+    }
+}
+
+/// A request is over.
+unsafe extern "C" fn on_gone(data: *mut c_void) {
+    let id = InquiryId(data.addr() as u64);
+    guard(|| worker::with(|worker| worker.inquiries.forget(id)), || ());
+}
+
+/// The text; empty if it is not UTF-8.
+///
+/// # Safety
+///
+/// `text` points to a text that lives as long as the result.
+unsafe fn text<'a>(text: *const ngx_str_t) -> &'a str {
+    // SAFETY: the caller's promise.
+    unsafe { (*text).to_str().unwrap_or_default() }
+}
+
+/// The bytes in the pool's memory, as the whole of a response.
+///
+/// # Safety
+///
+/// `pool` is a pool.
+unsafe fn chain_of(pool: *mut ngx_pool_t, bytes: &[u8]) -> Option<*mut ngx_chain_t> {
+    // SAFETY: the pool gives memory for what is written into it, or null.
+    unsafe {
+        let memory = NonNull::new(ngx_palloc(pool, bytes.len()).cast::<u8>())?.as_ptr();
+        memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        let buffer = NonNull::new(ngx_pcalloc(pool, size_of::<ngx_buf_t>()))?;
+        let buffer = buffer.cast::<ngx_buf_t>().as_ptr();
+        (*buffer).pos = memory;
+        (*buffer).last = memory.add(bytes.len());
+        (*buffer).set_temporary(1);
+        (*buffer).set_last_buf(1);
+        (*buffer).set_last_in_chain(1);
+        let chain = NonNull::new(ngx_pcalloc(pool, size_of::<ngx_chain_t>()))?;
+        let chain = chain.cast::<ngx_chain_t>().as_ptr();
+        (*chain).buf = buffer;
+        Some(chain)
+    }
+}

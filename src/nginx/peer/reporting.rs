@@ -1,0 +1,44 @@
+//! What is told of a session.
+
+use std::sync::Arc;
+
+use super::super::conf::Application;
+use super::super::event;
+use super::{Peer, Role};
+use crate::stat::ClientReport;
+
+impl Peer {
+    /// Whether it feeds another worker, and is no client.
+    pub(in crate::nginx) fn feeds(&self) -> bool {
+        self.feeds
+    }
+
+    /// What came and went, in bytes.
+    pub(in crate::nginx) fn traffic(&self) -> (u64, u64) {
+        (self.session.bytes_received(), self.connection.bytes_sent())
+    }
+
+    /// What is told of the client, but for what its stream knows.
+    pub(in crate::nginx) fn client_report(&self) -> ClientReport {
+        let (bytes_in, bytes_out) = self.traffic();
+        ClientReport {
+            id: self.info.id,
+            address: self.info.addr.clone(),
+            time: event::now().saturating_since(self.began).as_millis() as u64,
+            flash_ver: self.info.flash_ver.clone(),
+            page_url: self.info.page_url.clone(),
+            swf_url: self.info.swf_url.clone(),
+            publishing: matches!(self.role, Role::Publisher { .. }),
+            bytes_in,
+            bytes_out,
+            ..ClientReport::default()
+        }
+    }
+
+    /// The file that is played, by the name that the client has for it.
+    pub(in crate::nginx) fn played_file(&self) -> Option<(&Arc<Application>, &str)> {
+        let Role::File(_) = self.role else { return None };
+        let name = self.told.as_ref()?.name();
+        Some((self.application.as_ref()?, name))
+    }
+}

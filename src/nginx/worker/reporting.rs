@@ -1,0 +1,121 @@
+//! What a worker tells of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Worker;
+use crate::live::{Channel, SessionId, StreamId};
+use crate::nginx::meters::StreamCounts;
+use crate::nginx::pull::PULL;
+use crate::nginx::schedule::Due;
+use crate::nginx::upstream::is_upstream;
+use crate::nginx::{conf, event};
+use crate::stat::{ClientReport, FileReport, Report, StreamReport};
+
+/// How often the counts are looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Looks at all counts, and does so again in a while.
+    pub(in crate::nginx) fn sample(&mut self) {
+        let open = self.open_traffic();
+        let Self { peers, shared, .. } = self;
+        let counts = shared.streams.streams().map(|(id, channel)| {
+            let feeds = |session| is_feed(peers, session);
+            (id, StreamCounts::of(channel, sent(channel, feeds)))
+        });
+        shared.meters.sample(open, counts);
+        shared.schedule.set(Due::Sample, event::now() + INTERVAL);
+    }
+
+    /// What the worker has.
+    pub(in crate::nginx) fn report(&self) -> Report {
+        let open = self.open_traffic();
+        let streams = self.shared.streams.streams();
+        Report {
+            workers: 1,
+            accepted: self.shared.meters.accepted,
+            traffic: self.shared.meters.traffic(open),
+            streams: streams.map(|(id, channel)| self.report_stream(id, channel)).collect(),
+            files: self.report_files(),
+        }
+    }
+
+    /// What came and went on connections that are open.
+    fn open_traffic(&self) -> (u64, u64) {
+        let peers = self.peers.iter().map(|(_, peer)| peer).filter(|peer| !peer.feeds());
+        let upstreams = self.upstreams.values().map(|upstream| upstream.traffic());
+        peers
+            .map(|peer| peer.traffic())
+            .chain(upstreams)
+            .fold((0, 0), |sum, traffic| (sum.0 + traffic.0, sum.1 + traffic.1))
+    }
+
+    fn report_stream(&self, id: StreamId, channel: &Channel) -> StreamReport {
+        let (key, stream) = (&channel.key, &channel.stream);
+        let application = conf::main().and_then(|main| main.application(key.application));
+        let sent = sent(channel, |session| is_feed(&self.peers, session));
+        let traffic = self.shared.meters.stream_traffic(id, StreamCounts::of(channel, sent));
+        let since = stream.published_since();
+        let sessions = channel.publisher.into_iter().chain(channel.players.keys().copied());
+        StreamReport {
+            application: key.application.0,
+            application_name: application.map_or_else(String::new, |(_, it)| it.name.clone()),
+            name: key.name.clone(),
+            publishing: channel.publisher.is_some_and(|publisher| publisher != PULL),
+            time: since.map_or(0, |at| event::now().saturating_since(at).as_millis() as u64),
+            traffic: traffic.all,
+            bw_audio: traffic.bw_audio,
+            bw_video: traffic.bw_video,
+            media: stream.facts(),
+            clients: sessions.filter_map(|it| self.report_client(it, channel)).collect(),
+        }
+    }
+
+    /// What there is to tell of a client of a stream; nothing of another worker.
+    fn report_client(&self, session: SessionId, channel: &Channel) -> Option<ClientReport> {
+        let client = match is_upstream(session) {
+            true => self.upstreams.get(&session)?.client_report(),
+            false => {
+                let peer = self.peers.get(session.0 as usize)?;
+                (!peer.feeds()).then(|| peer.client_report())?
+            }
+        };
+        let (stream, player) = (&channel.stream, channel.players.get(&session));
+        Some(ClientReport {
+            dropped: player.map_or(0, |player| player.skipped_frames()),
+            av_sync: stream.received().av_sync(),
+            timestamp: stream.timestamp(),
+            active: stream.is_publishing(),
+            ..client
+        })
+    }
+
+    fn report_files(&self) -> Vec<FileReport> {
+        let mut files: BTreeMap<(u64, &str), FileReport> = BTreeMap::new();
+        for (_, peer) in &self.peers {
+            let Some((application, name)) = peer.played_file() else { continue };
+            let file = files.entry((application.id.0, name)).or_insert_with(|| FileReport {
+                application: application.id.0,
+                application_name: application.name.clone(),
+                name: name.to_owned(),
+                clients: Vec::new(),
+            });
+            file.clients.push(ClientReport { active: true, ..peer.client_report() });
+        }
+        files.into_values().collect()
+    }
+}
+
+/// Whether the session feeds another worker, which counts what it passes on.
+fn is_feed(peers: &slab::Slab<crate::nginx::peer::Peer>, session: SessionId) -> bool {
+    !is_upstream(session) && peers.get(session.0 as usize).is_some_and(|peer| peer.feeds())
+}
+
+/// What the players of a channel were sent that are no feeds.
+fn sent(channel: &Channel, is_feed: impl Fn(SessionId) -> bool) -> u64 {
+    let players = channel.players.iter();
+    // Feeds are among the relays, which are few.
+    let is_feed = |session| channel.relays.contains(&session) && is_feed(session);
+    players.filter(|(session, _)| !is_feed(**session)).map(|(_, it)| it.bytes_sent()).sum()
+}
