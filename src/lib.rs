@@ -28,6 +28,7 @@
 //! `cargo test --no-default-features` builds and tests all but the glue without an nginx.
 
 pub mod access;
+pub mod access_log;
 pub mod amf0;
 pub mod client;
 pub mod codec;
