@@ -7,6 +7,7 @@
 // Until relays, commands and callbacks have landed.
 #![allow(dead_code)]
 
+mod access_log;
 mod child;
 mod cluster;
 mod conf;

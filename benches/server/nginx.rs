@@ -30,7 +30,7 @@ impl Server {
             "load_module {}; user root; worker_processes 1; daemon off; pid nginx.pid;
             error_log logs/error.log warn; worker_rlimit_nofile 20000;
             events {{ worker_connections 8192; }}
-            rtmp {{ server {{ listen 127.0.0.1:{port}; {server}
+            rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; {server}
                 application live {{ live on; {application} }} }} }}",
             module.display()
         )

@@ -6,6 +6,7 @@
 //! [`Server`] and [`Application`], shared by the sessions that run under them.
 
 mod access;
+mod access_log;
 mod address;
 mod auto_push;
 mod client_tls;
@@ -37,6 +38,7 @@ use std::time::Duration;
 use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_cycle, ngx_cycle_t};
 
 use self::access::AccessSettings;
+use self::access_log::{AccessLogSettings, Formats, LogFormat};
 use self::address::Candidate;
 use self::client_tls::ClientContexts;
 use self::core::CoreSettings;
@@ -53,6 +55,7 @@ use self::relay::{RelayConfig, RelaySettings};
 use self::secret::SecretSettings;
 use self::server_name::ServerName;
 use self::tls::TlsSettings;
+use super::access_log::AccessLog;
 use super::notify::Notify;
 use super::tls::Context;
 use super::{hls_cleanup, modules};
@@ -77,6 +80,7 @@ static DIRECTIVES: &[&[Directive]] = &[
     core::DIRECTIVES,
     server_name::DIRECTIVES,
     access::DIRECTIVES,
+    access_log::DIRECTIVES,
     secret::DIRECTIVES,
     notify::DIRECTIVES,
     limit::DIRECTIVES,
@@ -131,6 +135,7 @@ pub(super) struct Block {
     listens: Vec<Listen>,
     /// The names of a server.
     names: Vec<ServerName>,
+    formats: Vec<LogFormat>,
     settings: Settings,
     max_connections: Option<MaxConnections>,
     /// The servers of `rtmp {}`, the applications of a server, the recorders of an application.
@@ -142,6 +147,7 @@ pub(super) struct Block {
 struct Settings {
     core: CoreSettings,
     access: AccessSettings,
+    access_log: AccessLogSettings,
     secret: SecretSettings,
     notify: NotifySettings,
     live: LiveSettings,
@@ -158,6 +164,7 @@ impl Settings {
     fn inherit(&mut self, parent: &Self) {
         self.core.inherit(&parent.core);
         self.access.inherit(&parent.access);
+        self.access_log.inherit(&parent.access_log);
         self.secret.inherit(&parent.secret);
         self.notify.inherit(&parent.notify);
         self.live.inherit(&parent.live);
@@ -225,6 +232,8 @@ impl Main {
 /// A server as its sessions see it.
 #[derive(Debug)]
 pub(super) struct Server {
+    /// Its first name, as the configuration has it.
+    pub(super) name: String,
     /// The protocol's limits and timers.
     pub(super) session: Arc<SessionConfig>,
     /// What listeners with `ssl` use.
@@ -234,6 +243,8 @@ pub(super) struct Server {
     pub(super) tcp_nodelay: bool,
     /// How long a peer may take none of what we send, until it is in an application.
     pub(super) send_timeout: Duration,
+    /// What is logged of clients that are not in an application yet.
+    pub(super) access_log: Arc<AccessLog>,
     /// Who is told of its clients.
     pub(super) notify: Arc<Notify>,
     applications: Vec<Arc<Application>>,
@@ -257,6 +268,8 @@ pub(super) struct Application {
     pub(super) access: Rules,
     /// What publishers and players need a token of.
     pub(super) secrets: Secrets,
+    /// What is logged of its clients.
+    pub(super) access_log: Arc<AccessLog>,
     /// Who is asked about, and told of, its clients and streams.
     pub(super) notify: Arc<Notify>,
     /// Whether the newer one of two publishers of a name gets it.
@@ -377,13 +390,15 @@ fn finish(conf: &mut Conf, main: &mut Block) -> Result<Main, Failure> {
     let mut directories = hls_cleanup::Directories::default();
     let mut contexts = ClientContexts::default();
     let execs = inherit(conf, main, &mut directories);
+    let formats = Formats::gather(main)?;
     for block in &mut main.children {
         let tls = match block.listens.iter().find(|listen| listen.is_tls()) {
             Some(listen) => Some(block.settings.tls.context(conf, listen.place())?),
             None => None,
         };
         let identity = identity(block, &mut known);
-        let server = Arc::new(resolve_server(conf, &identity, block, tls, &mut contexts)?);
+        let server = resolve_server(conf, &identity, block, tls, &formats, &mut contexts)?;
+        let server = Arc::new(server);
         let names = mem::take(&mut block.names);
         servers.push((mem::take(&mut block.listens), Candidate::new(server, names)));
     }
@@ -415,21 +430,24 @@ fn resolve_server(
     identity: &str,
     block: &Block,
     tls: Option<Context>,
+    formats: &Formats,
     contexts: &mut ClientContexts,
 ) -> Result<Server, Failure> {
     let mut names = HashSet::new();
     Ok(Server {
+        name: block.names.first().map_or_else(String::new, |name| name.text.clone()),
         session: Arc::new(block.settings.core.session_config()),
         tls,
         tls_handshake_timeout: block.settings.tls.handshake_timeout(),
         tcp_nodelay: block.settings.core.tcp_nodelay(),
         send_timeout: block.settings.core.send_timeout(),
+        access_log: block.settings.access_log.resolve(conf, formats)?,
         notify: block.settings.notify.resolve(conf, contexts)?,
         applications: block
             .children
             .iter()
             .filter(|application| names.insert(application.name.as_str()))
-            .map(|it| Ok(Arc::new(resolve_application(conf, identity, it, contexts)?)))
+            .map(|it| Ok(Arc::new(resolve_application(conf, identity, it, formats, contexts)?)))
             .collect::<Result<_, Failure>>()?,
     })
 }
@@ -438,6 +456,7 @@ fn resolve_application(
     conf: &mut Conf,
     server: &str,
     block: &Block,
+    formats: &Formats,
     contexts: &mut ClientContexts,
 ) -> Result<Application, Failure> {
     let settings = &block.settings;
@@ -447,6 +466,7 @@ fn resolve_application(
         send_timeout: settings.core.send_timeout(),
         access: settings.access.rules(),
         secrets: settings.secret.secrets(),
+        access_log: settings.access_log.resolve(conf, formats)?,
         notify: settings.notify.resolve(conf, contexts)?,
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         idle: settings.live.idle_limits(),

@@ -1,5 +1,7 @@
 //! A connection that nginx accepted.
 
+mod facts;
+
 use std::ffi::CStr;
 use std::fmt;
 use std::io;

@@ -3,6 +3,7 @@
 mod asking;
 mod ending;
 mod finding;
+mod logging;
 mod recorded;
 mod redirecting;
 mod reporting;
@@ -18,6 +19,7 @@ use nginx_sys::ngx_random;
 
 use self::asking::Asked;
 use self::finding::Search;
+use self::logging::Activity;
 use self::recorded::{Fed, FilePlayer};
 use self::telling::Told;
 use super::conf::{Application, Endpoint, Server};
@@ -63,6 +65,8 @@ pub(super) struct Peer {
     told: Option<Told>,
     /// What a client plays.
     viewing: Option<Viewing>,
+    /// What the access log is to say of it.
+    activity: Activity,
     /// How much the client says it buffers.
     buffer: Option<Duration>,
     /// Whether another worker is fed, and not a client.
@@ -220,6 +224,7 @@ impl Peer {
             told: None,
             viewing: None,
             buffer: None,
+            activity: Activity::new(),
             feeds: false,
             closing: false,
         }
@@ -330,6 +335,7 @@ impl Peer {
         if !self.feeds {
             shared.count_connection(-1);
             shared.meters.end(self.traffic());
+            self.log_session(shared);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) enum Due {
     Download(DownloadId),
     /// The next time that callbacks are told that a session goes on.
     Update(SessionId),
+    /// The next line of the access log that says that the session on a connection goes on.
+    Line { session: SessionId, connection: u64 },
     /// What the recorders of a stream have waited with for long enough.
     Recorders(StreamId),
     /// A program is to be run again, or looked at.
@@ -127,6 +129,9 @@ impl Worker {
             Due::Download(id) => self.on_download_due(id),
             Due::Update(session) => self.run(session.0 as usize, Peer::on_update_due),
             Due::Sample => self.sample(),
+            Due::Line { session, connection } => {
+                self.run(session.0 as usize, |peer, shared| peer.on_line_due(connection, shared));
+            }
             Due::Recorders(stream) => self.shared().flush_recorders(stream),
             Due::Child(id) => self.shared().on_child_due(id),
             Due::Group(id) => self.shared().review_group(id),

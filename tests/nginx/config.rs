@@ -35,6 +35,9 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("variables_hash_bucket_size", "64", MAIN),
     ("allow", "all", MAIN | SERVER | APPLICATION),
     ("deny", "publish 10.0.0.0/8", MAIN | SERVER | APPLICATION),
+    ("access_log", "logs/rtmp.log", MAIN | SERVER | APPLICATION),
+    ("log_interval", "5s", MAIN | SERVER | APPLICATION),
+    ("log_size", "4k", MAIN | SERVER | APPLICATION),
     ("publish_secret", "abc", MAIN | SERVER | APPLICATION),
     ("play_secret", "off", MAIN | SERVER | APPLICATION),
     ("on_connect", "http://localhost:8080/on_connect?a=b", MAIN | SERVER),
@@ -199,8 +202,17 @@ const MANY: &[&str] = &[
 ];
 
 /// Directives that add to each other.
-const REPEATABLE: &[&str] =
-    &["allow", "deny", "push", "pull", "hls_variant", "notify_header", "play", "record"];
+const REPEATABLE: &[&str] = &[
+    "access_log",
+    "allow",
+    "deny",
+    "push",
+    "pull",
+    "hls_variant",
+    "notify_header",
+    "play",
+    "record",
+];
 
 #[test]
 fn every_directive_may_stand_where_it_belongs() {
@@ -505,6 +517,37 @@ fn commands_are_looked_at() {
     ] {
         let verdict = test_conf(&at(APPLICATION, directive));
         check_verdict(&verdict, true, &["[warn]", text, "nginx.conf:3"]);
+    }
+}
+
+#[test]
+fn log_formats_are_known_everywhere_and_checked() {
+    let off = "access_log off;";
+    let used = "log_format f '$name'; access_log logs/a.log f; access_log logs/b.log combined;";
+    for level in [MAIN, SERVER, APPLICATION] {
+        let verdict = test_conf(&at(level, used));
+        check_verdict(&verdict, true, &["syntax is ok"]);
+        assert_eq!(verdict.text.contains("[warn]"), level != MAIN, "{}", verdict.text);
+    }
+    for (directive, wrong) in [
+        ("log_format f", "\"log_format\" directive has no text"),
+        ("log_format f $nme", "\"log_format\" directive has an unknown \"nme\" variable"),
+        ("log_format f 'a ${name'", "lacks the closing bracket in \"name\" variable"),
+        ("log_format f escape=xml a", "unknown log format escaping \"xml\""),
+        ("access_log \"\"", "\"access_log\" directive has the invalid path \"\""),
+        ("access_log syslog:server=h", "has the invalid path \"syslog:server=h\""),
+        ("log_interval soon", "must be a time such as"),
+        ("log_size 63", "from 64 to 16777216"),
+    ] {
+        check_refused(&at(MAIN, &format!("{off} {directive};")), &[wrong]);
+    }
+    for (text, wrong) in [
+        ("log_format f a; log_format f b;", "duplicate \"log_format\" name \"f\", at "),
+        ("log_format combined a;", "duplicate \"log_format\" name \"combined\""),
+        ("server { access_log logs/a.log f; }", "unknown log format \"f\", at "),
+    ] {
+        let verdict = test_conf(&at(MAIN, &format!("{off} {text}")));
+        check_verdict(&verdict, false, &[wrong, "nginx.conf:3"]);
     }
 }
 

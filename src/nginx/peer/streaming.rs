@@ -67,10 +67,12 @@ impl Peer {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&publish.name);
         let Publish { name, args, .. } = &*publish;
+        self.activity.note(Action::Publish, name, args);
         if !self.may(Action::Publish, application, name, args) {
             self.session.reject_publish(PublishRefusal::Denied);
             return Ok(());
         }
+        self.schedule_line(shared);
         self.told = Some(Told::new(Updated::Publish, name.clone(), args.clone()));
         self.ask(Wish::Publish(publish), shared)
     }
@@ -80,10 +82,12 @@ impl Peer {
         let Some(application) = &self.application else { return Ok(()) };
         self.context.set_stream(&play.name);
         let Play { name, args, .. } = &*play;
+        self.activity.note(Action::Play, name, args);
         if !self.may(Action::Play, application, name, args) {
             self.session.reject_play(PlayRefusal::Denied);
             return Ok(());
         }
+        self.schedule_line(shared);
         self.told = Some(Told::new(Updated::Play, name.clone(), args.clone()));
         self.ask(Wish::Play(play), shared)
     }

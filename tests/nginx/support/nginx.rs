@@ -20,7 +20,8 @@ use super::{wait_for, wait_until};
 pub struct Conf {
     /// At the top of the file.
     pub main: String,
-    /// In `rtmp {}`, before its one server; other servers may be put here.
+    /// In `rtmp {}`, before its one server; other servers may be put here. Without an `access_log`
+    /// here there is none, as it would be the machine's.
     pub rtmp: String,
     /// The line in `rtmp { server {} }` that says where to listen.
     pub listen: String,
@@ -74,6 +75,7 @@ impl Conf {
         let Self { main, rtmp, listen, server, http, events, workers, module: other, .. } = self;
         let module = other.map_or_else(module, PathBuf::from);
         let module = module.display();
+        let access_log = if rtmp.contains("access_log") { "" } else { "access_log off;" };
         // Workers of a root's nginx would be `nobody`, who may not write here.
         let user = if is_root() { "user root;" } else { "" };
         format!(
@@ -85,7 +87,7 @@ impl Conf {
             {main}
             events {{ worker_connections 1024; {events} }}
             rtmp {{
-                {rtmp}
+                {access_log} {rtmp}
                 server {{
                     {listen}
                     {server}
@@ -312,10 +314,15 @@ pub struct Verdict {
 }
 
 /// Lets nginx test a whole configuration file, to which the line that loads the module is added
-/// at the end of the first line, so that line numbers stay true.
+/// at the end of the first line, so that line numbers stay true. Without an `access_log` in it there
+/// is none, as it would be the machine's.
 pub fn test_conf(text: &str) -> Verdict {
     let prefix = new_prefix();
     let module = module();
+    let text = match text.contains("access_log") {
+        true => text.to_owned(),
+        false => text.replacen("rtmp {", "rtmp { access_log off;", 1),
+    };
     let text = format!("load_module {}; pid nginx.pid; {text}", module.display());
     write_conf(prefix.path(), &text.replace("@prefix@", prefix.path().to_str().unwrap()));
     let mut nginx = Command::new(binary());
