@@ -12,7 +12,9 @@ mod support;
 
 mod access;
 mod access_log;
+mod beginnings;
 mod config;
+mod conformance;
 mod ending;
 mod exec;
 mod fanout;

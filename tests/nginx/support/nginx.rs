@@ -317,15 +317,19 @@ pub struct Verdict {
 /// at the end of the first line, so that line numbers stay true. Without an `access_log` in it there
 /// is none, as it would be the machine's.
 pub fn test_conf(text: &str) -> Verdict {
+    test_conf_with(&binary(), &module(), text)
+}
+
+/// [`test_conf`] with another nginx and module than those under test.
+pub fn test_conf_with(nginx: &Path, module: &Path, text: &str) -> Verdict {
     let prefix = new_prefix();
-    let module = module();
     let text = match text.contains("access_log") {
         true => text.to_owned(),
         false => text.replacen("rtmp {", "rtmp { access_log off;", 1),
     };
     let text = format!("load_module {}; pid nginx.pid; {text}", module.display());
     write_conf(prefix.path(), &text.replace("@prefix@", prefix.path().to_str().unwrap()));
-    let mut nginx = Command::new(binary());
+    let mut nginx = Command::new(nginx);
     nginx.args(["-t", "-e", "stderr", "-c", "nginx.conf", "-p"]).arg(prefix.path());
     let output = nginx.output().expect("nginx to run");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
