@@ -263,11 +263,6 @@ impl Connection {
         }
     }
 
-    /// How many bytes have been sent.
-    pub(super) fn bytes_sent(&self) -> u64 {
-        self.get().sent.max(0) as u64
-    }
-
     /// Whether a read may give something.
     pub(super) fn is_readable(&self) -> bool {
         // SAFETY: a connection has its events for as long as it lives.

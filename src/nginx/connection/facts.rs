@@ -12,7 +12,7 @@ use crate::access_log::TcpInfo;
 impl Connection {
     /// How many bytes the connection has taken.
     pub(in crate::nginx) fn bytes_sent(&self) -> u64 {
-        self.get().sent as u64
+        self.get().sent.max(0) as u64
     }
 
     /// The peer's port; none of a unix socket.
