@@ -4,9 +4,6 @@
 //! [`conf`] (the directives of `rtmp {}`), [`server`] (events of connections) and [`worker`]
 //! (a process starts or ends); [`cluster`] joins the workers. Every such entry runs under [`guard`].
 
-// Until relays, commands and callbacks have landed.
-#![allow(dead_code)]
-
 mod access_log;
 mod child;
 mod cluster;

@@ -181,10 +181,6 @@ impl Worker {
     pub(super) fn shared(&mut self) -> &mut Shared {
         &mut self.shared
     }
-
-    pub(super) fn storage(&mut self) -> &mut Storage {
-        &mut self.shared.storage
-    }
 }
 
 impl Shared {
