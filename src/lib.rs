@@ -16,6 +16,9 @@
 //! 4. For packagers, [`media`] turns the message into an access unit, and [`package`] turns access
 //!    units into segments and playlists: file operations, executed in order by the storage layer
 //!    of `nginx`. [`record`] makes file operations of the messages themselves.
+//! 5. What else a publish starts hangs in `nginx::outputs`: pushes ([`relay`]), programs ([`exec`]).
+//!    Who may do what is asked of [`access`] and then of callbacks ([`notify`], over [`http`]).
+//!    Files are played by [`vod`]; [`stat`] and [`access_log`] tell what happens.
 //!
 //! A recorded file takes another path to its player: [`flv`] and [`mp4`] read it, and a
 //! [`vod::Playback`] tells when what is sent.
