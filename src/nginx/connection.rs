@@ -354,6 +354,14 @@ impl Connection {
         unsafe { event::set_timer(self.raw().read, at) }
     }
 
+    /// Tells the peer that nothing more comes. Over TLS that is told when the connection is closed.
+    pub(super) fn end_sending(&mut self) {
+        if !tls::is_spoken(self.get()) {
+            // A peer that is gone needs not be told.
+            let _ = rustix::net::shutdown(self.as_fd(), rustix::net::Shutdown::Write);
+        }
+    }
+
     /// Clears the time of the next timeout of reading.
     pub(super) fn clear_read_timer(&mut self) {
         // SAFETY: an open connection has its events.

@@ -33,6 +33,10 @@ impl ClientContext {
     }
 }
 
+pub(super) fn is_spoken(_c: &ngx_connection_t) -> bool {
+    false
+}
+
 pub(super) fn has_buffered(_c: &ngx_connection_t) -> bool {
     false
 }

@@ -111,9 +111,14 @@ impl Context {
     }
 }
 
+/// Whether the connection is one of TLS.
+pub(super) fn is_spoken(c: &ngx_connection_t) -> bool {
+    !c.ssl.is_null()
+}
+
 /// Whether TLS holds something back that is still to be sent.
 pub(super) fn has_buffered(c: &ngx_connection_t) -> bool {
-    !c.ssl.is_null() && c.buffered() & NGX_SSL_BUFFERED != 0
+    is_spoken(c) && c.buffered() & NGX_SSL_BUFFERED != 0
 }
 
 /// Tells the peer that nothing more comes, as far as that needs no waiting, and frees the session.

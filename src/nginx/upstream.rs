@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nginx_sys::{ngx_connection_t, ngx_event_t, ngx_random};
 
@@ -30,6 +31,9 @@ const FIRST: u64 = 1 << 62;
 /// What relays call themselves in the C module, by which scrapers know them.
 const RELAY: &str = "ngx-local-relay";
 
+/// How long a server may take to take the rest of what it was sent.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// A session with another server.
 pub(super) struct Upstream {
     id: SessionId,
@@ -46,8 +50,18 @@ pub(super) struct Upstream {
     role: Role,
     /// Whether to end the stream there once everything is sent.
     ends: bool,
-    /// Whether to close once everything is sent.
-    closing: bool,
+    closing: Closing,
+}
+
+/// How far the end of a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// Once everything is sent.
+    Sending,
+    /// Everything is sent, and the server has a moment to take it: a connection that is closed with
+    /// anything unread is reset, which takes back what is still on its way.
+    Lingering,
 }
 
 /// The stream of this worker that is pushed, or that is made of what is pulled.
@@ -141,7 +155,7 @@ impl Upstream {
             local,
             role: Role::Idle,
             ends: false,
-            closing: false,
+            closing: Closing::No,
         }
     }
 
@@ -201,6 +215,9 @@ impl Upstream {
         let mut left = READ_BUDGET;
         loop {
             match self.connection.recv(&mut shared.scratch) {
+                Received::Bytes(n) if self.closing == Closing::Lingering => {
+                    left = left.saturating_sub(n);
+                }
                 Received::Bytes(n) => {
                     let handled = self.client.handle_input(&shared.scratch[..n]);
                     self.drain(shared)?;
@@ -208,6 +225,7 @@ impl Upstream {
                     left = left.saturating_sub(n);
                 }
                 Received::Again => break,
+                _ if self.closing == Closing::Lingering => return Err(End::Done),
                 Received::Eof => return Err(End::ServerClosed),
                 Received::Error => return Err(End::Broken),
             }
@@ -219,7 +237,17 @@ impl Upstream {
         Ok(self.connection.wait_readable()?)
     }
 
+    /// Waits for the server to close.
+    fn linger(&mut self) {
+        self.closing = Closing::Lingering;
+        self.connection.end_sending();
+        self.connection.set_read_timer(event::now() + LINGER);
+    }
+
     fn on_timeout(&mut self, shared: &mut Shared) -> Result<(), End> {
+        if self.closing == Closing::Lingering {
+            return Err(End::Done);
+        }
         let handled = self.client.handle_timeout(event::now());
         self.drain(shared)?;
         Ok(handled?)
@@ -230,7 +258,7 @@ impl Upstream {
             match self.client.poll_output() {
                 Output::Send(bytes) => self.outbox.push(bytes),
                 Output::Event(event) => self.handle(event, shared)?,
-                Output::Close => self.closing = true,
+                Output::Close => self.closing = Closing::Sending,
                 Output::Timeout(at) => {
                     match at {
                         Some(at) => self.connection.set_read_timer(at),
@@ -318,7 +346,10 @@ impl Upstream {
     pub(super) fn send(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<(), End> {
         let timeout = self.local.application.send_timeout;
         match sending::send(&mut self.connection, &mut self.outbox, player, timeout)? {
-            Progress::AllSent if self.closing => Err(End::Done),
+            Progress::AllSent if self.closing == Closing::Sending => {
+                self.linger();
+                Ok(())
+            }
             Progress::AllSent if self.ends && matches!(self.role, Role::Player(_)) => {
                 Err(End::PublisherLeft)
             }
