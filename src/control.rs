@@ -49,6 +49,17 @@ pub enum Verb {
     Drop,
     /// They go on with the stream of this name.
     Redirect(String),
+    /// The recorder of this id starts or stops, of what they publish.
+    Record(Switch, String),
+}
+
+/// What is done with a recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Switch {
+    /// It begins a file.
+    Start,
+    /// It completes its file.
+    Stop,
 }
 
 /// Which clients of a stream are meant.
@@ -80,9 +91,9 @@ pub enum Refusal {
     /// `clientid` is no number.
     #[error("Invalid client id")]
     NotAClient,
-    /// Recorders cannot be started and stopped.
-    #[error("Recorders that are started by hand are not supported by this version")]
-    NoRecorders,
+    /// No application in question has the recorder.
+    #[error("Recorder not found")]
+    NoRecorder,
 }
 
 impl Request {
@@ -98,13 +109,15 @@ impl Request {
         let verb = match section {
             "drop" if open.drop => Verb::Drop,
             "redirect" if open.redirect => Verb::Redirect(argument("newname").unwrap_or_default()),
-            "record" if open.record => return Err(Refusal::NoRecorders),
+            "record" if open.record => {
+                Verb::Record(switch(method)?, argument("rec").unwrap_or_default())
+            }
             _ => return Err(Refusal::UnknownSection),
         };
-        let target = match method {
-            "publisher" => Target::Publisher,
-            "subscriber" => Target::Subscriber,
-            "client" => Target::Client,
+        let target = match (&verb, method) {
+            (Verb::Record(..), _) | (_, "publisher") => Target::Publisher,
+            (_, "subscriber") => Target::Subscriber,
+            (_, "client") => Target::Client,
             _ => return Err(Refusal::UnknownMethod),
         };
         if verb == Verb::Redirect(String::new()) {
@@ -138,6 +151,14 @@ impl Order {
     pub fn means(&self, addr: &str, client: u64) -> bool {
         self.addr.as_ref().is_none_or(|wanted| wanted == addr)
             && self.client.is_none_or(|wanted| wanted == client)
+    }
+}
+
+fn switch(method: &str) -> Result<Switch, Refusal> {
+    match method {
+        "start" => Ok(Switch::Start),
+        "stop" => Ok(Switch::Stop),
+        _ => Err(Refusal::UnknownMethod),
     }
 }
 
@@ -195,6 +216,9 @@ mod tests {
         let request = parse("redirect/client", "newname=b&clientid=7&name=").unwrap();
         assert_eq!(request.order.verb, Verb::Redirect("b".into()));
         assert_eq!((request.order.client, request.order.name), (Some(7), None));
+        let request = parse("/control/record/stop", "app=live&name=cam&rec=a").unwrap();
+        assert_eq!(request.order.verb, Verb::Record(Switch::Stop, "a".into()));
+        assert_eq!(request.order.target, Target::Publisher);
     }
 
     #[test]
@@ -206,7 +230,7 @@ mod tests {
             ("/redirect/client", "newname=", Refusal::NoNewName),
             ("/drop/client", "srv=-1", Refusal::NoServer),
             ("/drop/client", "clientid=x", Refusal::NotAClient),
-            ("/record/start", "rec=a", Refusal::NoRecorders),
+            ("/record/pause", "rec=a", Refusal::UnknownMethod),
         ] {
             assert_eq!(parse(path, query), Err(refusal), "{path}");
         }

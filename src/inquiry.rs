@@ -21,6 +21,8 @@ pub enum Answer {
     Report(Report),
     /// To how many clients it was done.
     Done(u64),
+    /// The files that were begun or completed.
+    Recorded(Vec<String>),
 }
 
 impl Answer {
@@ -29,8 +31,9 @@ impl Answer {
         match (self, other) {
             (Self::Report(report), Self::Report(other)) => report.merge(other),
             (Self::Done(count), Self::Done(other)) => *count += other,
+            (Self::Recorded(paths), Self::Recorded(other)) => paths.extend(other),
             // No worker answers a question that it was not asked.
-            (Self::Report(_) | Self::Done(_), _) => {}
+            (Self::Report(_) | Self::Done(_) | Self::Recorded(_), _) => {}
         }
     }
 }

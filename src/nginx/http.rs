@@ -16,7 +16,7 @@ use nginx_sys::{
 use super::conf::{Conf, HttpConf};
 use super::inquiry::Begun;
 use super::{conf, event, guard, worker};
-use crate::control::{self, Refusal};
+use crate::control::{self, Refusal, Verb};
 use crate::inquiry::{Answer, Question};
 use crate::stat::{Application, Document, Format, Process, Shown};
 use crate::time::Instant;
@@ -120,8 +120,13 @@ fn order(request: Request, wanted: control::Request) -> ngx_int_t {
     let Some(applications) = server else { return refuse(request, Refusal::NoServer) };
     let is_meant = |name: &String| wanted.application.as_ref().is_none_or(|it| it == name);
     let mut order = wanted.order;
-    order.applications =
-        applications.iter().filter(|it| is_meant(&it.name)).map(|it| it.id.0).collect();
+    let meant: Vec<_> = applications.iter().filter(|it| is_meant(&it.name)).collect();
+    if let Verb::Record(_, id) = &order.verb
+        && !meant.iter().flat_map(|it| &it.recorders).any(|it| it.config.id == *id)
+    {
+        return refuse(request, Refusal::NoRecorder);
+    }
+    order.applications = meant.iter().map(|it| it.id.0).collect();
     inquire(request, &Question::Control(order), Purpose::Control)
 }
 
@@ -153,6 +158,10 @@ pub(super) fn respond(purpose: Purpose, answer: Answer) -> Response {
         }
         (_, Answer::Done(count)) => {
             Response { status: 200, content_type: "text/plain", body: count.to_string() }
+        }
+        (_, Answer::Recorded(paths)) => {
+            let status = if paths.is_empty() { 204 } else { 200 };
+            Response { status, content_type: "text/plain", body: paths.join("\n") }
         }
         // This worker's answer is to its own question.
         (Purpose::Control, Answer::Report(_)) => {

@@ -13,6 +13,7 @@ use super::event;
 use super::log::{self, Level};
 use super::storage::{OutputId, OutputKey, Storage};
 use crate::client::Publication;
+use crate::control::Switch;
 use crate::file_op::FileOp;
 use crate::live::StreamKey;
 use crate::package::NameError;
@@ -99,6 +100,24 @@ impl Recorders {
         let at = self.all.iter().filter_map(|recording| recording.recorder.timeout()).min();
         self.is_scheduled = at.is_some();
         at
+    }
+
+    /// Starts or stops the recorder of that id. Gives the path of the file that is begun or completed,
+    /// if one is.
+    pub(super) fn control(
+        &mut self,
+        switch: Switch,
+        id: &str,
+        storage: &mut Storage,
+    ) -> Option<PathBuf> {
+        let recording = self.all.iter_mut().find(|it| it.settings.config.id == id)?;
+        recording.heed(storage);
+        let path = match switch {
+            Switch::Start => recording.recorder.start(now()),
+            Switch::Stop => recording.recorder.stop(),
+        };
+        recording.settle(storage, &mut self.notices, &mut self.begun);
+        path
     }
 
     /// Writes what has waited long enough.

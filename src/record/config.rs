@@ -11,6 +11,8 @@ use super::names::Suffix;
 pub struct RecorderConfig {
     /// The name of its block; empty for the application's own.
     pub id: String,
+    /// Whether it only records when it is told to.
+    pub manual: bool,
     /// What is recorded.
     pub media: Media,
     /// How it is recorded.

@@ -44,7 +44,8 @@ const MAX_REPORTED: usize = 8;
 ///      └─ interval, size or frames reached; failure; ───┤
 ///         other tracks than the file's
 ///                                                       │
-///   Ended <── limit reached, and no other name; end ────┘
+///   Ended <── limit reached, and no other name; end; stop
+///      └───────────────── start ───────────────────> Recording
 ///
 /// A file that is continued has to be opened before it is known what to write.
 /// ```
@@ -83,12 +84,16 @@ impl Recorder {
     ///
     /// The name is none for a file.
     pub fn new(config: Arc<RecorderConfig>, name: &str) -> Result<Self, NameError> {
+        let state = match config.manual {
+            true => State::Ended,
+            false => State::Waiting(Instant::default()),
+        };
         Ok(Self {
             names: Names::new(&config, name)?,
             config,
             headers: Headers::new(),
             timeline: Timeline::default(),
-            state: State::Waiting(Instant::default()),
+            state,
             has_part: false,
             finished: false,
             ops: VecDeque::new(),
@@ -101,6 +106,36 @@ impl Recorder {
     /// The stream goes on from another worker, which has recorded its beginning.
     pub fn go_on(&mut self) {
         self.has_part = true;
+    }
+
+    /// Begins a file now, if there is none. Gives its path; none if nothing is begun.
+    pub fn start(&mut self, now: Now) -> Option<PathBuf> {
+        if self.finished || !matches!(self.state, State::Ended | State::Waiting(_)) {
+            return None;
+        }
+        self.begin_file(self.timeline.latest(), now);
+        self.path()
+    }
+
+    /// Completes the file, if there is one, and begins none until it is told to. Gives the file's
+    /// path; none if there is no file, or one that is not open yet, which goes on.
+    pub fn stop(&mut self) -> Option<PathBuf> {
+        if matches!(self.state, State::Opening(_)) {
+            return None;
+        }
+        let path = self.path();
+        self.has_part |= path.is_some();
+        self.end_file();
+        self.state = State::Ended;
+        path
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        match &self.state {
+            State::Opening(opening) => Some(opening.path.clone()),
+            State::Recording(recording) => Some(recording.path().to_owned()),
+            State::Waiting(_) | State::Ended => None,
+        }
     }
 
     /// What the recorder was made from.

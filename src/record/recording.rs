@@ -1,7 +1,7 @@
 //! One file that is being written.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -119,6 +119,11 @@ impl Recording {
     pub(super) fn is_over(&self, limits: &Limits, now: Instant) -> bool {
         limits.interval.is_some_and(|interval| now >= self.since + interval)
             || limits.interval_size.is_some_and(|size| self.file.len() >= size)
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// When the file was begun.

@@ -35,6 +35,7 @@ pub(super) fn at(millis: u64) -> Now {
 pub(super) fn config() -> RecorderConfig {
     RecorderConfig {
         id: String::new(),
+        manual: false,
         media: Media { audio: true, video: Video::All, data: false },
         format: Format::Flv,
         path: "/rec".into(),
@@ -446,4 +447,29 @@ fn a_failure_is_followed_by_more_of_the_same_file() {
     let bench = bench.finish();
     assert_eq!(bench.names(), ["/rec/cam.flv"]);
     assert_eq!(bench.tags("/rec/cam.flv").len(), 10);
+}
+
+#[test]
+fn a_manual_recorder_records_when_it_is_told_to() {
+    let mut bench = Bench::new(RecorderConfig { manual: true, ..config() });
+    bench.second(0);
+    assert!(bench.files.is_empty());
+    assert_eq!(bench.recorder.stop(), None);
+    let path = bench.recorder.start(at(bench.now));
+    bench.drain();
+    assert_eq!(path, Some("/rec/cam.flv".into()));
+    assert_eq!(bench.recorder.start(at(bench.now)), None, "it records already");
+    bench.second(1);
+    assert_eq!(bench.recorder.stop(), path);
+    bench.drain();
+    bench.second(2);
+    assert_eq!(bench.closed, ["/rec/cam.flv"].map(PathBuf::from));
+    // What was recorded is not replaced.
+    let second = bench.recorder.start(at(bench.now)).unwrap();
+    assert_ne!(Some(second), path);
+    bench.second(3);
+    bench.recorder.finish();
+    bench.drain();
+    assert_eq!(bench.closed.len(), 2);
+    assert_eq!(bench.recorder.start(at(bench.now)), None, "the stream has ended");
 }

@@ -1,5 +1,6 @@
 //! `rtmp_stat` and `rtmp_control`: what is told of all workers, and what is done in all of them.
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::hls::get;
-use crate::support::media::Clip;
+use crate::support::media::{Clip, Frames};
 use crate::support::nginx::{Conf, Nginx};
 use crate::support::publisher::Publisher;
 use crate::support::raw::{Peer, VIDEO};
@@ -153,7 +154,8 @@ fn what_makes_no_sense_is_refused() {
         ("control/drop/all", 500, "Undefined method"),
         ("control/redirect/client", 500, "newname not specified"),
         ("control/drop/client?srv=7", 500, "Server index out of range"),
-        ("control/record/start?rec=a", 500, "not supported by this version"),
+        ("control/record/start?rec=a", 500, "Recorder not found"),
+        ("control/record/pause?rec=a", 500, "Undefined method"),
         ("control/stat", 404, ""),
     ] {
         let (got, body) = status(path);
@@ -213,4 +215,29 @@ fn the_xml_is_that_of_the_c_module() {
         media.replace("\r\n", "")
     };
     assert_eq!(media(&ours), media(&theirs));
+}
+
+#[test]
+fn recorders_are_started_and_stopped_whichever_worker_has_the_stream() {
+    let nginx = Nginx::start_conf(&Conf {
+        workers: 4,
+        http: HTTP.into(),
+        ..Conf::server(
+            "application live { live on;
+                 recorder tape { record all manual; record_path @prefix@/rec; } }",
+        )
+    });
+    let _publisher = Publisher::endless(Clip::plain(), &nginx.live("cam"));
+    nginx.wait_log(&["publishing"]);
+    let switch = |what: &str| control(&nginx, &format!("record/{what}?app=live&name=cam&rec=tape"));
+    assert_eq!(switch("stop"), "");
+    let path = switch("start");
+    assert!(path.ends_with("/rec/cam.flv"), "{path}");
+    assert_eq!(switch("start"), "");
+    wait_until("a recording", || fs::metadata(&path).is_ok_and(|file| file.len() > 100_000));
+    assert_eq!(switch("stop"), path);
+    nginx.wait_log(&["recorded", "recorder \"tape\""]);
+    let frames = Frames::decoded(&path);
+    assert!(frames.video.len() > 10 && !frames.audio.is_empty());
+    assert_ne!(switch("start"), path);
 }

@@ -73,7 +73,7 @@ pub(in crate::nginx::conf) struct Flags {
 }
 
 impl Flags {
-    /// What is recorded without being asked for.
+    /// What is recorded.
     fn media(self) -> Option<Media> {
         let video = match self {
             Self { video: true, .. } => Video::All,
@@ -82,11 +82,11 @@ impl Flags {
         };
         let media = Media { audio: self.audio, video, data: self.data };
         let is_anything = media.audio || media.video != Video::None;
-        (is_anything && !self.off && !self.manual).then_some(media)
+        (is_anything && !self.off).then_some(media)
     }
 }
 
-/// A recorder that works without being asked to.
+/// A recorder.
 #[derive(Debug)]
 pub(in crate::nginx) struct Recorder {
     pub(in crate::nginx) config: Arc<RecorderConfig>,
@@ -189,6 +189,7 @@ impl RecordSettings {
         let unique = self.unique.unwrap_or(false) || append && format == Format::Mp4;
         Some(RecorderConfig {
             id: id.to_owned(),
+            manual: self.flags?.manual,
             media: self.flags?.media()?,
             format,
             path: self.path.clone()?,
