@@ -3,11 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::nginx::{Verdict, test_conf, test_conf_with};
-
-/// The C module, from Debian's package `libnginx-mod-rtmp`, which goes with Debian's nginx.
-const C_MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
-const C_NGINX: &str = "/usr/sbin/nginx";
+use crate::support::nginx::{C_MODULE, C_NGINX, Verdict, test_conf, test_conf_with};
 
 /// Where a directive may stand: in `rtmp`, `server`, `application` and `recorder`.
 const M: u8 = 1;

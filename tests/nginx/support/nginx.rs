@@ -14,6 +14,10 @@ use tempfile::TempDir;
 use super::process::{Process, children, command};
 use super::{wait_for, wait_until};
 
+/// The C module, from Debian's package `libnginx-mod-rtmp`, and the nginx that it is for.
+pub const C_MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+pub const C_NGINX: &str = "/usr/sbin/nginx";
+
 /// The parts of `nginx.conf` that a scenario chooses. In each of them `@prefix@`, `@rtmp@`, `@port@`
 /// and `@http@` stand for the directory, the address for RTMP, its port, and the address for HTTP.
 #[derive(Clone)]
@@ -39,8 +43,8 @@ pub struct Conf {
     /// Has a process start nginx that ends then: nginx ignores the signal to start a new binary
     /// while the process that started it is there.
     pub orphan: bool,
-    /// The file of a module to load instead of the one under test.
-    pub module: Option<&'static str>,
+    /// Whether to start the C module, with the nginx that it is for, instead of the one under test.
+    pub c_module: bool,
 }
 
 impl Default for Conf {
@@ -55,7 +59,7 @@ impl Default for Conf {
             workers: 1,
             disk: None,
             orphan: false,
-            module: None,
+            c_module: false,
         }
     }
 }
@@ -72,8 +76,8 @@ impl Conf {
     }
 
     fn render(&self, prefix: &Path, rtmp_port: u16, http_port: u16) -> String {
-        let Self { main, rtmp, listen, server, http, events, workers, module: other, .. } = self;
-        let module = other.map_or_else(module, PathBuf::from);
+        let Self { main, rtmp, listen, server, http, events, workers, c_module, .. } = self;
+        let module = if *c_module { PathBuf::from(C_MODULE) } else { module() };
         let module = module.display();
         let access_log = if rtmp.contains("access_log") { "" } else { "access_log off;" };
         // Workers of a root's nginx would be `nobody`, who may not write here.
@@ -146,6 +150,7 @@ impl Nginx {
         let mut nginx = match (conf.disk, conf.orphan) {
             (Some(size), _) => with_disk(&prefix, size),
             (None, true) => orphan(),
+            (None, false) if conf.c_module => command(C_NGINX),
             (None, false) => command(binary()),
         };
         nginx.args(["-c", "nginx.conf", "-g", "daemon off;", "-p"]).arg(prefix.path());
