@@ -104,6 +104,20 @@ impl DecoderConfig {
         Sps::parse(self.sequence_parameter_sets.first().ok_or(Error::NoSps)?)
     }
 
+    /// The name of the profile, if it has one (ITU-T H.264, A.2).
+    pub const fn profile_name(&self) -> Option<&'static str> {
+        Some(match self.profile {
+            66 => "Baseline",
+            77 => "Main",
+            88 => "Extended",
+            100 => "High",
+            110 => "High 10",
+            122 => "High 4:2:2",
+            244 => "High 4:4:4 Predictive",
+            _ => return None,
+        })
+    }
+
     /// The `codecs` parameter of the track: `avc1.`, profile, constraint flags and level in
     /// hexadecimal (RFC 6381, 3.3).
     pub fn rfc6381_codec(&self) -> String {

@@ -150,7 +150,7 @@ fn video_properties(header: &Bytes) -> Properties {
         ("videocodecid", Value::Number(7.0)),
         ("level", Value::String(format!("{}.{}", config.level / 10, config.level % 10))),
     ];
-    if let Some(profile) = avc_profile(config.profile) {
+    if let Some(profile) = config.profile_name() {
         properties.push(("profile", profile.into()));
     }
     if let Ok(sps) = config.sps() {
@@ -176,20 +176,6 @@ fn audio_properties(header: &Bytes) -> Properties {
         ("audiochannels", f64::from(config.output_channels()).into()),
         ("stereo", (config.output_channels() > 1).into()),
     ]
-}
-
-/// ITU-T H.264, A.2.
-const fn avc_profile(profile_idc: u8) -> Option<&'static str> {
-    Some(match profile_idc {
-        66 => "Baseline",
-        77 => "Main",
-        88 => "Extended",
-        100 => "High",
-        110 => "High 10",
-        122 => "High 4:2:2",
-        244 => "High 4:4:4 Predictive",
-        _ => return None,
-    })
 }
 
 /// The AMF0 string `onMetaData`.

@@ -94,7 +94,7 @@ impl VideoFacts {
             return;
         };
         let Ok(config) = avc::DecoderConfig::parse(record) else { return };
-        self.profile = avc_profile(config.profile).map(str::to_owned);
+        self.profile = config.profile_name().map(str::to_owned);
         self.compat = Some(config.compatibility);
         self.level = Some(format!("{}.{}", config.level / 10, config.level % 10));
         if let Ok(sps) = config.sps() {
@@ -115,20 +115,6 @@ impl AudioFacts {
         self.channels = u32::from(config.output_channels());
         self.sample_rate = config.output_sample_rate();
     }
-}
-
-/// ITU-T H.264, A.2.
-const fn avc_profile(profile_idc: u8) -> Option<&'static str> {
-    Some(match profile_idc {
-        66 => "Baseline",
-        77 => "Main",
-        88 => "Extended",
-        100 => "High",
-        110 => "High 10",
-        122 => "High 4:2:2",
-        244 => "High 4:4:4 Predictive",
-        _ => return None,
-    })
 }
 
 /// ISO/IEC 14496-3, table 1.17.
