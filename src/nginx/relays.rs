@@ -11,7 +11,7 @@ use super::dial::{Destination, DialError, DialId};
 use super::event;
 use super::log::{self, Level};
 use super::schedule::Due;
-use super::upstream::{End, Local, Upstream};
+use super::upstream::{Local, Upstream};
 use super::worker::{Shared, Worker};
 use crate::client::{ClientInfo, Publication};
 use crate::live::{SessionId, StreamId, StreamKey};
@@ -288,12 +288,8 @@ impl Shared {
         }
     }
 
-    /// The relay's connection has ended. If the relay has not, there will be another one.
-    pub(super) fn on_upstream_ended(&mut self, id: RelayId, end: &End) {
-        self.retry_relay(id, end);
-    }
-
-    fn retry_relay(&mut self, id: RelayId, reason: &dyn fmt::Display) {
+    /// The relay has no connection, or none any more. If it has not ended, there will be another one.
+    pub(super) fn retry_relay(&mut self, id: RelayId, reason: &dyn fmt::Display) {
         let Some(relay) = self.relays.relays.get_mut(&id) else { return };
         let wait = relay.next_wait();
         relay.state = State::Waiting;

@@ -411,9 +411,8 @@ pub(super) fn is_upstream(session: SessionId) -> bool {
 impl Worker {
     /// Takes in a session made by `make` from its number.
     pub(super) fn add_upstream(&mut self, make: impl FnOnce(SessionId) -> Upstream) -> SessionId {
-        let last = self.upstreams.last_key_value().map_or(FIRST, |(id, _)| id.0);
-        self.next_upstream = self.next_upstream.max(last) + 1;
-        let id = SessionId(self.next_upstream);
+        let id = SessionId(FIRST + self.upstreams_made);
+        self.upstreams_made += 1;
         self.upstreams.insert(id, make(id));
         id
     }
@@ -435,7 +434,7 @@ impl Worker {
     pub(super) fn finalize_upstream(&mut self, id: SessionId, end: &End) {
         if let Some(mut upstream) = self.upstreams.remove(&id) {
             upstream.finalize(end, &mut self.shared);
-            self.shared.on_upstream_ended(upstream.relay(), end);
+            self.shared.retry_relay(upstream.relay(), end);
         }
     }
 }

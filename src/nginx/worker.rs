@@ -62,7 +62,8 @@ pub(super) struct Worker {
     pulls: BTreeMap<StreamId, Pull>,
     /// Sessions with other servers.
     pub(super) upstreams: BTreeMap<SessionId, Upstream>,
-    pub(super) next_upstream: u64,
+    /// How many there have been.
+    pub(super) upstreams_made: u64,
     /// What other workers are being asked.
     pub(super) inquiries: Inquiries,
     /// Answers to other workers.
@@ -129,7 +130,7 @@ impl Worker {
             peers: Slab::new(),
             pulls: BTreeMap::new(),
             upstreams: BTreeMap::new(),
-            next_upstream: 0,
+            upstreams_made: 0,
             inquiries: Inquiries::default(),
             replies: Slab::new(),
             shared,
