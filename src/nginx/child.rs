@@ -21,7 +21,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -341,7 +341,7 @@ fn ends_within(watch: &Connection, time: Duration) -> bool {
 /// A process has ended.
 unsafe extern "C" fn on_exited(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data, and the child's number is in there.
-    let id = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() };
+    let id = unsafe { event::number(event) };
     guard(|| worker::with(|worker| worker.shared().on_exited(ChildId(id as u64))), || ());
 }
 

@@ -345,26 +345,16 @@ fn begin(id: DialId, address: SocketAddr) -> Result<Connection, DialError> {
 /// Something has happened to a connection that is being made.
 unsafe extern "C" fn on_event(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data.
-    let (c, timed_out) = unsafe {
-        let timed_out = (*event).timedout() != 0;
-        (*event).set_timedout(0);
-        ((*event).data.cast::<ngx_connection_t>(), timed_out)
-    };
-    let happened = if timed_out { Happened::TimedOut } else { Happened::Progress };
-    // SAFETY: as above.
-    unsafe { run(c, happened) }
+    let (id, timed_out) = unsafe { (event::number(event), event::take_timeout(event)) };
+    run(id, if timed_out { Happened::TimedOut } else { Happened::Progress });
 }
 
 unsafe extern "C" fn on_tls_end(c: *mut ngx_connection_t) {
     // SAFETY: nginx gives the connection whose handshake has ended.
-    unsafe { run(c, Happened::TlsEnded) }
+    run(unsafe { (*c).data.addr() }, Happened::TlsEnded);
 }
 
-/// # Safety
-///
-/// `c` is a connection that is being made.
-unsafe fn run(c: *mut ngx_connection_t, happened: Happened) {
-    // SAFETY: the dial's number is in there.
-    let id = DialId(unsafe { (*c).data.addr() } as u64);
+fn run(id: usize, happened: Happened) {
+    let id = DialId(id as u64);
     guard(|| worker::with(|worker| worker.on_dial_event(id, happened)), || ());
 }

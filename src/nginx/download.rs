@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Weak;
 use std::time::Duration;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 
 use self::temp_file::TempFile;
 use super::connection::{Broken, Connection, Received};
@@ -289,7 +289,7 @@ fn take(
 /// Something has happened to a connection.
 unsafe extern "C" fn on_event(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data, and the download's number is in there.
-    let id = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() } as u64;
+    let id = unsafe { event::number(event) } as u64;
     let id = DownloadId(id);
     guard(
         || worker::with(|worker| worker.on_download_event(id)),

@@ -3,8 +3,9 @@
 use std::mem;
 
 use nginx_sys::{
-    ngx_add_timer, ngx_current_msec, ngx_cycle, ngx_del_timer, ngx_delete_posted_event,
-    ngx_event_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_timeofday,
+    ngx_add_timer, ngx_connection_t, ngx_current_msec, ngx_cycle, ngx_del_timer,
+    ngx_delete_posted_event, ngx_event_t, ngx_post_event, ngx_posted_events,
+    ngx_posted_next_events, ngx_timeofday,
 };
 
 use crate::time::{Instant, UnixMillis};
@@ -29,6 +30,31 @@ pub(super) fn new(handler: unsafe extern "C" fn(*mut ngx_event_t)) -> Box<ngx_ev
     // SAFETY: the cycle is there in a worker.
     event.log = unsafe { (*ngx_cycle).log };
     event
+}
+
+/// Whether nginx has called the event's handler for its timer; that is reset.
+///
+/// # Safety
+///
+/// `event` points to an event.
+pub(super) unsafe fn take_timeout(event: *mut ngx_event_t) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let timed_out = (*event).timedout() != 0;
+        (*event).set_timedout(0);
+        timed_out
+    }
+}
+
+/// The number that the event's connection has been given
+/// ([`Connection::set_data`](super::connection::Connection::set_data)).
+///
+/// # Safety
+///
+/// `event` is of an open connection.
+pub(super) unsafe fn number(event: *mut ngx_event_t) -> usize {
+    // SAFETY: an event of a connection has it as its data.
+    unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() }
 }
 
 /// Arms or moves an event's timer.

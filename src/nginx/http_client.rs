@@ -8,7 +8,7 @@ mod exchange;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 
 use self::exchange::{End, Exchange, Stage, Talk};
 use super::connection::{Connection, Received};
@@ -349,7 +349,7 @@ fn own(mut connection: Connection, id: CallId) -> Connection {
 /// Something has happened to a connection.
 unsafe extern "C" fn on_event(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data, and the call's number is in there.
-    let id = CallId(unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() } as u64);
+    let id = CallId(unsafe { event::number(event) } as u64);
     guard(
         || worker::with(|worker| worker.on_call_event(id)),
         || guard(|| worker::with(|worker| worker.end_call(id, Err(CallError::Broken))), || ()),

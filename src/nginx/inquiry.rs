@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use bytes::Bytes;
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 
 use super::connection::{Connection, Received};
 use super::http::{self, Purpose, Request};
@@ -223,9 +223,5 @@ unsafe extern "C" fn on_asker(event: *mut ngx_event_t) {
 /// `event` is of an open connection.
 unsafe fn number_of(event: *mut ngx_event_t) -> (usize, bool) {
     // SAFETY: the caller's promise.
-    unsafe {
-        let timed_out = (*event).timedout() != 0;
-        (*event).set_timedout(0);
-        ((*(*event).data.cast::<ngx_connection_t>()).data.addr(), timed_out)
-    }
+    unsafe { (event::number(event), event::take_timeout(event)) }
 }

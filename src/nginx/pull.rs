@@ -4,7 +4,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 
 use super::cluster::Owner;
 use super::connection::{Connection, Received};
@@ -128,7 +128,7 @@ impl Output {
 /// There is something to read from another worker.
 unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data, and the stream's number is in there.
-    let stream = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() };
+    let stream = unsafe { event::number(event) };
     let stream = StreamId(stream as u64);
     guard(
         || worker::with(|worker| worker.run_pull(stream, Pull::on_readable)),

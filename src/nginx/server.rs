@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::log::Level;
 use super::peer::{End, Peer};
 use super::worker::{self, Shared, Worker};
-use super::{conf, guard};
+use super::{conf, event, guard};
 
 /// nginx accepted a connection.
 pub(super) unsafe extern "C" fn accept(c: *mut ngx_connection_t) {
@@ -56,7 +56,7 @@ pub(super) fn take_in(
 /// There is something to read, or the session's timer has fired.
 pub(super) unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
     // SAFETY: nginx gives an event of an open connection.
-    let timed_out = unsafe { take_timeout(event) };
+    let timed_out = unsafe { event::take_timeout(event) };
     // SAFETY: as above.
     unsafe {
         handle(event, |peer, shared| match timed_out {
@@ -83,7 +83,7 @@ pub(super) unsafe extern "C" fn on_tls_handshake(c: *mut ngx_connection_t) {
 /// More can be sent, or the peer has not taken anything for too long.
 unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
     // SAFETY: nginx gives an event of an open connection.
-    let timed_out = unsafe { take_timeout(event) };
+    let timed_out = unsafe { event::take_timeout(event) };
     // SAFETY: as above.
     unsafe {
         handle(event, |peer, shared| match timed_out {
@@ -93,23 +93,13 @@ unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
     }
 }
 
-/// Whether the event is its timer's, which is reset.
-unsafe fn take_timeout(event: *mut ngx_event_t) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let timed_out = (*event).timedout() != 0;
-        (*event).set_timedout(0);
-        timed_out
-    }
-}
-
 /// Runs the handler of a connection's event.
 unsafe fn handle(
     event: *mut ngx_event_t,
     handler: impl FnOnce(&mut Peer, &mut Shared) -> Result<(), End>,
 ) {
     // SAFETY: an event of a connection has it as its data, and the session's number is in there.
-    run(unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() }, handler);
+    run(unsafe { event::number(event) }, handler);
 }
 
 /// Runs a handler of a session. A panic in it ends the session, and nothing else.

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t, ngx_random};
+use nginx_sys::{ngx_event_t, ngx_random};
 
 use super::conf::{Application, Server};
 use super::connection::{Broken, Connection, Received};
@@ -467,11 +467,7 @@ unsafe fn handle(
     handler: impl FnOnce(&mut Upstream, &mut Shared, bool) -> Result<(), End>,
 ) {
     // SAFETY: an event of a connection has it as its data, and the session's number is in there.
-    let (id, timed_out) = unsafe {
-        let timed_out = (*event).timedout() != 0;
-        (*event).set_timedout(0);
-        ((*(*event).data.cast::<ngx_connection_t>()).data.addr(), timed_out)
-    };
+    let (id, timed_out) = unsafe { (event::number(event), event::take_timeout(event)) };
     let id = SessionId(id as u64);
     guard(
         || {

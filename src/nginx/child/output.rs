@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use nginx_sys::{ngx_connection_t, ngx_event_t};
+use nginx_sys::ngx_event_t;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -94,7 +94,7 @@ fn write(label: &str, line: &str) {
 /// There is something to read from a program.
 unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
     // SAFETY: an event of a connection has it as its data, and the output's number is in there.
-    let id = unsafe { (*(*event).data.cast::<ngx_connection_t>()).data.addr() };
+    let id = unsafe { event::number(event) };
     let read = |shared: &mut Shared| {
         shared.children.outputs.read(OutputId(id as u64), &mut shared.scratch);
     };

@@ -64,32 +64,38 @@ impl Peer {
     /// A client wants to publish: the application's rules and secrets come first, then a callback,
     /// which may give the stream another name, then all else.
     fn publish(&mut self, publish: Box<Publish>, shared: &mut Shared) -> Result<(), rtmp::Error> {
-        let Some(application) = &self.application else { return Ok(()) };
-        self.context.set_stream(&publish.name);
-        let Publish { name, args, .. } = &*publish;
-        self.activity.note(Action::Publish, name, args);
-        if !self.may(Action::Publish, application, name, args) {
+        if !self.admit(Action::Publish, &publish.name, &publish.args, shared) {
             self.session.reject_publish(PublishRefusal::Denied);
             return Ok(());
         }
-        self.schedule_line(shared);
-        self.told = Some(Told::new(Updated::Publish, name.clone(), args.clone()));
         self.ask(Wish::Publish(publish), shared)
     }
 
     /// A client wants to play; see [`publish`](Self::publish).
     fn play(&mut self, play: Box<Play>, shared: &mut Shared) -> Result<(), rtmp::Error> {
-        let Some(application) = &self.application else { return Ok(()) };
-        self.context.set_stream(&play.name);
-        let Play { name, args, .. } = &*play;
-        self.activity.note(Action::Play, name, args);
-        if !self.may(Action::Play, application, name, args) {
+        if !self.admit(Action::Play, &play.name, &play.args, shared) {
             self.session.reject_play(PlayRefusal::Denied);
             return Ok(());
         }
-        self.schedule_line(shared);
-        self.told = Some(Told::new(Updated::Play, name.clone(), args.clone()));
         self.ask(Wish::Play(play), shared)
+    }
+
+    /// Whether the application lets the client do `action` with a stream, which is then what the client
+    /// is about.
+    fn admit(&mut self, action: Action, name: &str, args: &str, shared: &mut Shared) -> bool {
+        self.context.set_stream(name);
+        self.activity.note(action, name, args);
+        let application = self.application.as_ref();
+        if !application.is_some_and(|application| self.may(action, application, name, args)) {
+            return false;
+        }
+        self.schedule_line(shared);
+        let updated = match action {
+            Action::Publish => Updated::Publish,
+            Action::Play => Updated::Play,
+        };
+        self.told = Some(Told::new(updated, name.to_owned(), args.to_owned()));
+        true
     }
 
     /// Nobody objects to the client: it is let into the application.
