@@ -8,7 +8,7 @@ use bytes::Bytes;
 use nginx_sys::ngx_event_t;
 
 use super::connection::{Connection, Received};
-use super::http::{self, Purpose, Request};
+use super::http::{Request, Respond};
 use super::log::{self, Level};
 use super::outbox::Outbox;
 use super::sending::{self, Progress};
@@ -42,7 +42,7 @@ pub(super) struct Inquiries {
 struct Inquiry {
     /// Who waits: it is there as long as the inquiry is.
     request: Request,
-    purpose: Purpose,
+    respond: Respond,
     /// What is known so far.
     answer: Answer,
     /// The workers that have not answered yet.
@@ -59,7 +59,7 @@ struct Asked {
 /// What has come of a question.
 pub(super) enum Begun {
     /// There is nobody else to ask.
-    Answered(Purpose, Answer),
+    Answered(Respond, Answer),
     /// The others have been asked.
     Asked(InquiryId),
 }
@@ -70,8 +70,8 @@ pub(super) struct Finished(Inquiry);
 impl Finished {
     /// Answers the request, which must not be done while the worker is borrowed.
     fn respond(self) {
-        let Inquiry { request, purpose, answer, .. } = self.0;
-        request.finish(http::respond(purpose, answer));
+        let Inquiry { request, respond, answer, .. } = self.0;
+        request.finish(respond(answer));
     }
 }
 
@@ -135,7 +135,7 @@ impl Worker {
         &mut self,
         request: Request,
         question: &Question,
-        purpose: Purpose,
+        respond: Respond,
     ) -> Begun {
         let answer = self.answer(question);
         // No map has anything but strings for keys, so nothing can fail.
@@ -145,9 +145,9 @@ impl Worker {
         let connections: Vec<_> =
             asked.filter_map(|descriptor| Connection::adopt(descriptor, on_read)).collect();
         if connections.is_empty() {
-            return Begun::Answered(purpose, answer);
+            return Begun::Answered(respond, answer);
         }
-        let inquiry = Inquiry { request, purpose, answer, asked: BTreeMap::new() };
+        let inquiry = Inquiry { request, respond, answer, asked: BTreeMap::new() };
         Begun::Asked(self.inquiries.begin(connections, inquiry))
     }
 
