@@ -53,7 +53,7 @@ impl Source {
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
         let mut stream = Stream::new(Arc::new(StreamConfig::new(framing)));
         stream.publish(Instant::default()).expect("the stream is new");
-        let players = (0..PLAYERS).map(|_| Player::new(stream.log())).collect();
+        let players = (0..PLAYERS).map(|_| stream.play()).collect();
         Self { stream, players, pictures: 0 }
     }
 
@@ -61,7 +61,7 @@ impl Source {
     fn turn(&mut self, messages: u32, taken: usize) {
         for _ in 0..messages {
             let picture = self.next_picture();
-            self.stream.push(Instant::default(), &picture);
+            self.stream.push(Instant::default(), picture);
         }
         let log = self.stream.log();
         for player in &mut self.players {

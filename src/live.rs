@@ -1,6 +1,7 @@
 //! Live streams: the frame log, players as cursors into it, the streams of one worker.
 //!
-//! A publisher's message is serialised once, whatever the number of players:
+//! A publisher's message is serialised once, whatever the number of players, and not at all if there
+//! are none:
 //!
 //! ```text
 //!  publisher ── Message ──> Stream ── Frame ──> FrameLog  [ B H H K i i i K i i i i ]
@@ -18,6 +19,7 @@
 //! 4. [`Registry::unpublish`] and [`Registry::stop`] take the sessions out again.
 
 mod continuity;
+mod frame;
 mod frame_log;
 mod idle;
 mod metadata;
@@ -31,7 +33,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use frame_log::{EntryPoint, Frame, FrameKind, FrameLog, GopLimits, LagLimits, LogLimits};
+pub use frame::{Content, Frame, FrameKind};
+pub use frame_log::{EntryPoint, FrameLog, GopLimits, LagLimits, LogLimits};
 pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
 pub(crate) use metadata::{Metadata, is_metadata};

@@ -85,7 +85,7 @@ impl Application {
             }
             Event::Play(_) => session.accept_play(now),
             Event::Media(message) => {
-                self.package(&message, now);
+                self.package(message, now);
                 Ok(())
             }
             Event::StreamClosed => {
@@ -96,9 +96,9 @@ impl Application {
         }
     }
 
-    fn package(&mut self, message: &Message, now: Instant) {
+    fn package(&mut self, message: Message, now: Instant) {
+        let _ = self.demuxer.push(&message);
         self.stream.push(now, message);
-        let _ = self.demuxer.push(message);
         while let Some(event) = self.demuxer.poll_event() {
             self.hls.push(event, UnixMillis(now.as_millis()));
             while self.hls.poll_op().is_some() {}

@@ -3,9 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
+use super::frame::{Content, Frame, FrameKind};
+use crate::rtmp::chunk::Framing;
 use crate::time::Instant;
+
+/// Frames are serialised one behind the other in blocks of so many bytes, and nginx sends what lies
+/// together as one piece.
+const BLOCK: usize = 64 << 10;
 
 /// The recent frames of a live stream, in the order in which its publisher sent them.
 ///
@@ -17,10 +23,14 @@ use crate::time::Instant;
 ///   next keyframe. Without a limit for them groups are not kept, and all new players wait;
 /// - the newest frames within [`LogLimits::lag`], for players that are behind.
 ///
-/// Its memory is the larger of the two bounds and one message, for whatever number of players.
+/// Its memory is the larger of the two bounds and one message, for whatever number of players. What
+/// nobody plays is kept as it came, and serialised when somebody does.
 #[derive(Debug)]
 pub struct FrameLog {
     limits: LogLimits,
+    framing: Framing,
+    /// Where the next frames are serialised; `None` if nobody plays them.
+    block: Option<BytesMut>,
     frames: VecDeque<Frame>,
     /// The position of the first frame held.
     start: u64,
@@ -51,10 +61,12 @@ impl Group {
 }
 
 impl FrameLog {
-    /// An empty log.
-    pub fn new(limits: LogLimits) -> Self {
+    /// An empty log that nobody plays.
+    pub fn new(limits: LogLimits, framing: Framing) -> Self {
         Self {
             limits,
+            framing,
+            block: None,
             frames: VecDeque::new(),
             start: 0,
             appended_bytes: 0,
@@ -65,11 +77,32 @@ impl FrameLog {
         }
     }
 
+    /// Somebody plays the frames from now on: they are serialised as they come, and those that are
+    /// there now.
+    pub fn begin_serving(&mut self) {
+        if self.block.is_none() {
+            let mut block = BytesMut::with_capacity(BLOCK);
+            for frame in &mut self.frames {
+                frame.content.serialise(self.framing, &mut block);
+            }
+            self.block = Some(block);
+        }
+    }
+
+    /// Nobody plays the frames any more.
+    pub fn end_serving(&mut self) {
+        self.block = None;
+    }
+
     /// Appends a frame that came at `now`, and drops the oldest ones that nobody may need any more.
-    pub fn append(&mut self, now: Instant, kind: FrameKind, bytes: Bytes) {
+    pub fn append(&mut self, now: Instant, kind: FrameKind, content: impl Into<Content>) {
+        let mut content = content.into();
+        if let Some(block) = &mut self.block {
+            content.serialise(self.framing, block);
+        }
         let offset = self.appended_bytes;
-        self.appended_bytes += bytes.len() as u64;
-        self.frames.push_back(Frame { bytes, kind, offset, came: now });
+        self.appended_bytes += content.length(self.framing) as u64;
+        self.frames.push_back(Frame { kind, content, offset, came: now });
         self.group.count(kind);
         if kind == FrameKind::Header {
             self.headers_end = self.end();
@@ -79,18 +112,30 @@ impl FrameLog {
 
     /// Appends a frame from which new players start, after they got `preamble`: the metadata and
     /// sequence headers in force, serialised; empty if there are none.
-    pub fn append_entry(&mut self, now: Instant, kind: FrameKind, bytes: Bytes, preamble: Bytes) {
+    pub fn append_entry(
+        &mut self,
+        now: Instant,
+        kind: FrameKind,
+        content: impl Into<Content>,
+        preamble: Bytes,
+    ) {
         self.entry = Some(self.next_entry(preamble));
         self.edge = None;
         self.group = Group::default();
-        self.append(now, kind, bytes);
+        self.append(now, kind, content);
     }
 
     /// Appends a frame from which new players start that find no keyframe; they get `preamble`
     /// before it.
-    pub fn append_edge(&mut self, now: Instant, kind: FrameKind, bytes: Bytes, preamble: Bytes) {
+    pub fn append_edge(
+        &mut self,
+        now: Instant,
+        kind: FrameKind,
+        content: impl Into<Content>,
+        preamble: Bytes,
+    ) {
         self.edge = Some(self.next_entry(preamble));
-        self.append(now, kind, bytes);
+        self.append(now, kind, content);
     }
 
     fn next_entry(&self, preamble: Bytes) -> EntryPoint {
@@ -194,37 +239,6 @@ impl FrameLog {
     }
 }
 
-/// One message, serialised for the wire: chunks with a full header, the same for every player.
-#[derive(Debug)]
-pub struct Frame {
-    /// The chunks.
-    pub bytes: Bytes,
-    /// What the message is.
-    pub kind: FrameKind,
-    /// The bytes of all frames before this one.
-    offset: u64,
-    came: Instant,
-}
-
-/// What a frame is to a player.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// User Control Stream Begin: a publisher came, and what follows is its stream.
-    Begin,
-    /// User Control Stream Dry: the publisher left.
-    Dry,
-    /// Metadata or a sequence header.
-    Header,
-    /// Any other data message, such as `onTextData`.
-    Data,
-    /// Audio.
-    Audio,
-    /// Video from which decoding can start.
-    Keyframe,
-    /// Video that needs the video before it.
-    Inter,
-}
-
 /// Where a new player starts.
 #[derive(Debug)]
 pub struct EntryPoint {
@@ -291,8 +305,10 @@ impl Default for GopLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtmp::{Message, MessageType};
 
     const NOW: Instant = Instant::from_millis(0);
+    const FRAMING: Framing = Framing { chunk_size: 4, repeat_extended_timestamp: true };
     const GOP: GopLimits = GopLimits { frames: 8, video: 100, audio: 100, bytes: 2000 };
     const LIMITS: LogLimits = LogLimits {
         lag: LagLimits { frames: 4, bytes: 1000, age: Duration::from_secs(1) },
@@ -313,7 +329,7 @@ mod tests {
 
     #[test]
     fn reaches_back_to_the_newest_keyframe() {
-        let mut log = FrameLog::new(LIMITS);
+        let mut log = FrameLog::new(LIMITS, FRAMING);
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..7 {
             append(&mut log, FrameKind::Inter, 10);
@@ -329,7 +345,7 @@ mod tests {
     #[test]
     fn a_group_past_its_bound_loses_its_entry_point() {
         for (length, kept) in [(10, 8), (300, 6)] {
-            let mut log = FrameLog::new(LIMITS);
+            let mut log = FrameLog::new(LIMITS, FRAMING);
             append(&mut log, FrameKind::Keyframe, length);
             for _ in 1..kept {
                 append(&mut log, FrameKind::Inter, length);
@@ -348,7 +364,7 @@ mod tests {
             (FrameKind::Inter, GopLimits { video: 3, ..GOP }),
             (FrameKind::Audio, GopLimits { audio: 2, ..GOP }),
         ] {
-            let mut log = FrameLog::new(LogLimits { gop: Some(gop), ..LIMITS });
+            let mut log = FrameLog::new(LogLimits { gop: Some(gop), ..LIMITS }, FRAMING);
             for _ in 0..2 {
                 append(&mut log, FrameKind::Keyframe, 10);
                 append(&mut log, FrameKind::Data, 10);
@@ -364,7 +380,7 @@ mod tests {
 
     #[test]
     fn groups_are_not_kept_without_a_limit() {
-        let mut log = FrameLog::new(LogLimits { gop: None, ..LIMITS });
+        let mut log = FrameLog::new(LogLimits { gop: None, ..LIMITS }, FRAMING);
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..3 {
             append(&mut log, FrameKind::Inter, 10);
@@ -378,11 +394,11 @@ mod tests {
 
     #[test]
     fn the_newest_frame_is_kept_whatever_its_size() {
-        let mut log = FrameLog::new(LIMITS);
+        let mut log = FrameLog::new(LIMITS, FRAMING);
         append(&mut log, FrameKind::Inter, 10);
         append(&mut log, FrameKind::Inter, 5000);
         assert_eq!((log.start(), log.end()), (1, 2));
-        assert_eq!(log.frame(1).unwrap().bytes.len(), 5000);
+        assert_eq!(log.frame(1).unwrap().chunks().unwrap().len(), 5000);
         assert!(log.frame(0).is_none() && log.frame(2).is_none());
     }
 
@@ -390,7 +406,7 @@ mod tests {
     fn behind_is_counted_in_time() {
         for (age, start) in [(Duration::from_secs(1), 2), (Duration::ZERO, 0)] {
             let lag = LagLimits { age, ..LIMITS.lag };
-            let mut log = FrameLog::new(LogLimits { lag, ..LIMITS });
+            let mut log = FrameLog::new(LogLimits { lag, ..LIMITS }, FRAMING);
             for millis in [0, 400, 600] {
                 append_at(&mut log, Instant::from_millis(millis), FrameKind::Inter, 10);
             }
@@ -402,7 +418,7 @@ mod tests {
 
     #[test]
     fn behind_is_counted_in_frames_and_in_bytes() {
-        let mut log = FrameLog::new(LIMITS);
+        let mut log = FrameLog::new(LIMITS, FRAMING);
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..4 {
             append(&mut log, FrameKind::Inter, 10);
@@ -410,5 +426,41 @@ mod tests {
         assert!(log.is_behind(0) && !log.is_behind(1) && !log.is_behind(log.end()));
         append(&mut log, FrameKind::Inter, 991);
         assert!(log.is_behind(4) && !log.is_behind(5));
+    }
+    #[test]
+    fn messages_are_serialised_when_somebody_plays_them() {
+        let message = Message {
+            kind: MessageType::Audio,
+            timestamp: 0x0100_0000,
+            stream_id: 1,
+            payload: Bytes::from_static(b"abcdefghi"),
+        };
+        let mut expected = BytesMut::new();
+        FRAMING.encode(64, &message, &mut expected);
+        let append = |log: &mut FrameLog| {
+            log.append(
+                NOW,
+                FrameKind::Audio,
+                Content::Message { csid: 64, message: message.clone() },
+            );
+        };
+        let chunks = |log: &FrameLog, at| log.frame(at).unwrap().chunks().cloned();
+
+        let mut log = FrameLog::new(LIMITS, FRAMING);
+        append(&mut log);
+        append(&mut log);
+        assert_eq!((chunks(&log, 0), chunks(&log, 1)), (None, None));
+        assert_eq!(log.frame(1).unwrap().offset, expected.len() as u64);
+        log.begin_serving();
+        append(&mut log);
+        log.begin_serving();
+        for at in 0..3 {
+            assert_eq!(chunks(&log, at).unwrap(), expected);
+        }
+        log.end_serving();
+        append(&mut log);
+        assert_eq!(chunks(&log, 3), None);
+        log.begin_serving();
+        assert_eq!(chunks(&log, 3).unwrap(), expected);
     }
 }

@@ -4,7 +4,8 @@ use std::iter;
 
 use bytes::{Buf, Bytes};
 
-use super::frame_log::{EntryPoint, FrameKind, FrameLog};
+use super::frame::FrameKind;
+use super::frame_log::{EntryPoint, FrameLog};
 
 /// One player of a live stream: its position in the stream's [`FrameLog`], and the rest of a frame
 /// that its connection took only in part.
@@ -40,7 +41,8 @@ pub struct Player {
 
 impl Player {
     /// A player that wants audio and video, starting from the log's entry point when there is one.
-    pub fn new(log: &FrameLog) -> Self {
+    /// The log has to be served ([`FrameLog::begin_serving`]) from now on.
+    pub(super) fn new(log: &FrameLog) -> Self {
         let cursor = Cursor {
             next: log.end(),
             state: State::Waiting { known: 0, lagged: false },
@@ -167,7 +169,7 @@ impl Cursor {
             let frame = log.frame(self.next)?;
             self.next += 1;
             if self.takes(frame.kind) {
-                return Some(&frame.bytes);
+                return frame.chunks();
             }
         }
     }
@@ -242,6 +244,7 @@ mod tests {
 
     use super::super::frame_log::{GopLimits, LagLimits, LogLimits};
     use super::*;
+    use crate::rtmp::chunk::Framing;
     use crate::time::Instant;
 
     const NOW: Instant = Instant::from_millis(0);
@@ -253,7 +256,8 @@ mod tests {
 
     fn log_within(gop: Option<GopLimits>, frames: &str) -> FrameLog {
         let lag = LagLimits { frames: 8, bytes: 1_000_000, age: Duration::ZERO };
-        let mut log = FrameLog::new(LogLimits { lag, gop });
+        let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
+        let mut log = FrameLog::new(LogLimits { lag, gop }, framing);
         append(&mut log, frames);
         log
     }

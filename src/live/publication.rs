@@ -1,11 +1,11 @@
 //! From a publisher's messages to frames: what they are to players, serialised once for all.
 
-use std::mem;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::frame_log::{FrameKind, FrameLog};
+use super::frame::{Content, FrameKind};
+use super::frame_log::FrameLog;
 use super::metadata::{self, Metadata};
 use super::stream::StreamConfig;
 use crate::flv::{self, AudioKind, VideoKind};
@@ -19,10 +19,6 @@ use crate::time::Instant;
 /// How many audio frames may come with no video between them before a new player of a stream that
 /// has video, but no keyframe to start from, starts with audio alone: some 3 s of AAC.
 const MAX_AUDIO_RUN: u32 = 128;
-
-/// Frames are serialised one behind the other in blocks of so many bytes, and nginx sends what lies
-/// together as one piece.
-const BLOCK: usize = 64 << 10;
 
 /// When metadata is said to be of: always the beginning. ffmpeg takes metadata with any other time
 /// for a track of subtitles.
@@ -42,8 +38,6 @@ pub(super) struct Publication {
     has_video: bool,
     /// The audio messages since the last video message.
     audio_run: u32,
-    /// Where the next frames are serialised.
-    block: BytesMut,
 }
 
 impl Publication {
@@ -58,7 +52,6 @@ impl Publication {
             video_header: None,
             has_video: false,
             audio_run: 0,
-            block: BytesMut::with_capacity(BLOCK),
         };
         let statuses = [
             ("NetStream.Play.Start", "Start live."),
@@ -89,7 +82,7 @@ impl Publication {
     }
 
     /// Appends `message` to the log, if it is for players.
-    pub(super) fn push(&mut self, now: Instant, message: &Message, log: &mut FrameLog) {
+    pub(super) fn push(&mut self, now: Instant, message: Message, log: &mut FrameLog) {
         self.now = now;
         match message.kind {
             MessageType::Audio => self.push_audio(message, log),
@@ -103,7 +96,7 @@ impl Publication {
         }
     }
 
-    fn push_audio(&mut self, message: &Message, log: &mut FrameLog) {
+    fn push_audio(&mut self, message: Message, log: &mut FrameLog) {
         self.audio_run = self.audio_run.saturating_add(1);
         match flv::audio_kind(&message.payload) {
             AudioKind::SequenceHeader => self.push_header(message, log),
@@ -117,7 +110,7 @@ impl Publication {
         }
     }
 
-    fn push_video(&mut self, message: &Message, log: &mut FrameLog) {
+    fn push_video(&mut self, message: Message, log: &mut FrameLog) {
         self.has_video = true;
         self.audio_run = 0;
         match flv::video_kind(&message.payload) {
@@ -132,7 +125,7 @@ impl Publication {
 
     /// Appends a sequence header, unless it is the one in force: encoders repeat theirs, some before
     /// every keyframe, and players would set up their decoders anew each time.
-    fn push_header(&mut self, message: &Message, log: &mut FrameLog) {
+    fn push_header(&mut self, message: Message, log: &mut FrameLog) {
         let header = match message.kind {
             MessageType::Audio => &mut self.audio_header,
             _ => &mut self.video_header,
@@ -141,7 +134,7 @@ impl Publication {
             return;
         }
         *header = Some(message.payload.clone());
-        let changed = self.metadata.set_header(message);
+        let changed = self.metadata.set_header(&message);
         self.append_metadata(changed, log);
         self.append(FrameKind::Header, message, log);
     }
@@ -161,26 +154,26 @@ impl Publication {
         !self.config.wait_key && !is_kept
     }
 
-    fn append_metadata(&mut self, changed: Option<Bytes>, log: &mut FrameLog) {
+    fn append_metadata(&self, changed: Option<Bytes>, log: &mut FrameLog) {
         if let Some(payload) = changed {
-            let frame = self.frame(MessageType::DataAmf0, METADATA_TIMESTAMP, payload);
-            log.append(self.now, FrameKind::Header, frame);
+            let (kind, timestamp) = (MessageType::DataAmf0, METADATA_TIMESTAMP);
+            let message = Message { kind, timestamp, stream_id: STREAM_ID, payload };
+            log.append(self.now, FrameKind::Header, self.content(message));
         }
     }
 
-    fn append(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
-        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
-        log.append(self.now, kind, frame);
+    fn append(&self, kind: FrameKind, message: Message, log: &mut FrameLog) {
+        log.append(self.now, kind, self.content(message));
     }
 
-    fn append_entry(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
-        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
-        log.append_entry(self.now, kind, frame, self.preamble(message.timestamp));
+    fn append_entry(&self, kind: FrameKind, message: Message, log: &mut FrameLog) {
+        let preamble = self.preamble(message.timestamp);
+        log.append_entry(self.now, kind, self.content(message), preamble);
     }
 
-    fn append_edge(&mut self, kind: FrameKind, message: &Message, log: &mut FrameLog) {
-        let frame = self.frame(message.kind, message.timestamp, message.payload.clone());
-        log.append_edge(self.now, kind, frame, self.preamble(message.timestamp));
+    fn append_edge(&self, kind: FrameKind, message: Message, log: &mut FrameLog) {
+        let preamble = self.preamble(message.timestamp);
+        log.append_edge(self.now, kind, self.content(message), preamble);
     }
 
     /// Appends what players are told when a publisher comes or leaves; of the two statuses, code
@@ -212,28 +205,25 @@ impl Publication {
         ];
         let mut chunks = BytesMut::new();
         for (kind, timestamp, payload) in headers {
-            if let Some(payload) = payload {
-                self.encode(kind, timestamp, payload.clone(), &mut chunks);
+            if let Some(payload) = payload.cloned() {
+                let message = Message { kind, timestamp, stream_id: STREAM_ID, payload };
+                self.config.framing.encode(self.csid(kind), &message, &mut chunks);
             }
         }
         chunks.freeze()
     }
 
-    fn frame(&mut self, kind: MessageType, timestamp: u32, payload: Bytes) -> Bytes {
-        let mut chunks = mem::take(&mut self.block);
-        self.encode(kind, timestamp, payload, &mut chunks);
-        let frame = chunks.split().freeze();
-        self.block = chunks;
-        frame
+    /// A message as players get it.
+    fn content(&self, message: Message) -> Content {
+        let message = Message { stream_id: STREAM_ID, ..message };
+        Content::Message { csid: self.csid(message.kind), message }
     }
 
-    fn encode(&self, kind: MessageType, timestamp: u32, payload: Bytes, chunks: &mut BytesMut) {
-        let csid = match kind {
+    fn csid(&self, kind: MessageType) -> u32 {
+        match kind {
             MessageType::Audio if !self.config.interleave => csid::AUDIO,
             MessageType::Audio | MessageType::Video => csid::VIDEO,
             _ => csid::DATA,
-        };
-        let message = Message { kind, timestamp, stream_id: STREAM_ID, payload };
-        self.config.framing.encode(csid, &message, chunks);
+        }
     }
 }

@@ -168,7 +168,7 @@ impl Registry {
         config: &Arc<StreamConfig>,
     ) -> StreamId {
         let (id, channel) = self.find_or_create(key, config);
-        channel.players.insert(session, Player::new(channel.stream.log()));
+        channel.players.insert(session, channel.stream.play());
         id
     }
 
@@ -189,6 +189,9 @@ impl Registry {
         if let Some(channel) = self.channels.get_mut(&id) {
             channel.players.remove(&session);
             channel.relays.remove(&session);
+            if channel.is_unwatched() {
+                channel.stream.desert();
+            }
             self.remove_if_deserted(id);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::continuity::Continuity;
 use super::frame_log::{FrameLog, LogLimits};
 use super::metadata::Meta;
+use super::player::Player;
 use super::publication::Publication;
 use super::received::Received;
 use super::send_window::SendWindow;
@@ -76,7 +77,7 @@ pub struct Stream {
 impl Stream {
     /// A stream that nobody publishes yet.
     pub fn new(config: Arc<StreamConfig>) -> Self {
-        let (log, received) = (FrameLog::new(config.limits), Received::default());
+        let (log, received) = (FrameLog::new(config.limits, config.framing), Received::default());
         Self {
             config,
             log,
@@ -120,16 +121,27 @@ impl Stream {
         }
     }
 
-    /// Takes a message of the publisher's, at `now`: serialises it, once for all players, and
-    /// appends it to the log. Players get audio, video, and data that is in AMF0 and begins with its
+    /// Takes a message of the publisher's, at `now`, and appends it to the log: serialised, once for
+    /// all players, if there are any. Players get audio, video, and data that is in AMF0 and begins with its
     /// name, such as `onMetaData`; other messages are ignored, and so are all while there is no
     /// publisher.
-    pub fn push(&mut self, now: Instant, message: &Message) {
+    pub fn push(&mut self, now: Instant, message: Message) {
         if let Some(publication) = &mut self.publication {
             self.timestamp = message.timestamp;
-            self.received.count(message);
+            self.received.count(&message);
             publication.push(now, message, &mut self.log);
         }
+    }
+
+    /// A player, who starts from the log's entry point when there is one.
+    pub fn play(&mut self) -> Player {
+        self.log.begin_serving();
+        Player::new(&self.log)
+    }
+
+    /// The last player has left.
+    pub fn desert(&mut self) {
+        self.log.end_serving();
     }
 
     /// The timestamp of the newest message.

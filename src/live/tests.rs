@@ -32,14 +32,14 @@ struct Client {
 }
 
 impl Client {
-    fn new(stream: &Stream) -> Self {
+    fn new(stream: &mut Stream) -> Self {
         let mut reader = ChunkReader::new(ReaderConfig {
             max_message: 1 << 20,
             max_streams: 32,
             fix_extended_timestamp: true,
         });
         reader.set_chunk_size(CHUNK_SIZE).unwrap();
-        Self { player: Player::new(stream.log()), reader }
+        Self { player: stream.play(), reader }
     }
 
     /// The connection takes up to `room` bytes. Returns the messages that they complete.
@@ -97,7 +97,7 @@ const SOUND: &[u8] = b"\xaf\x01sound";
 fn a_late_player_gets_the_headers_in_force_with_the_time_of_its_keyframe() {
     let mut stream = stream(LogLimits::default());
     stream.publish(NOW).unwrap();
-    let mut early = Client::new(&stream);
+    let mut early = Client::new(&mut stream);
     // More than 2^24 ms, so that timestamps are extended.
     let published = [
         data(0, METADATA),
@@ -113,13 +113,13 @@ fn a_late_player_gets_the_headers_in_force_with_the_time_of_its_keyframe() {
         video(17_000_120, KEY),
         video(17_000_160, INTER),
     ];
-    published[..8].iter().for_each(|message| stream.push(NOW, message));
-    let mut middle = Client::new(&stream);
+    published[..8].iter().for_each(|message| stream.push(NOW, message.clone()));
+    let mut middle = Client::new(&mut stream);
     assert_eq!(
         middle.receive_all(&stream),
         [data(0, METADATA), video(17_000_080, AVC), audio(17_000_080, AAC), video(17_000_080, KEY)]
     );
-    published[8..].iter().for_each(|message| stream.push(NOW, message));
+    published[8..].iter().for_each(|message| stream.push(NOW, message.clone()));
     assert_eq!(middle.receive_all(&stream), published[8..]);
 
     let expected = [
@@ -129,7 +129,7 @@ fn a_late_player_gets_the_headers_in_force_with_the_time_of_its_keyframe() {
         video(17_000_120, KEY),
         video(17_000_160, INTER),
     ];
-    assert_eq!(Client::new(&stream).receive_all(&stream), expected);
+    assert_eq!(Client::new(&mut stream).receive_all(&stream), expected);
     assert_eq!(early.receive_all(&stream), expected, "was not served before");
 }
 
@@ -146,9 +146,9 @@ fn messages_reach_a_player_unchanged_whatever_its_connection_takes_at_a_time() {
         data(16, TEXT),
         video(55, b""),
     ];
-    published.iter().for_each(|message| stream.push(NOW, message));
+    published.iter().for_each(|message| stream.push(NOW, message.clone()));
     for room in 1..700 {
-        let mut client = Client::new(&stream);
+        let mut client = Client::new(&mut stream);
         let mut received = Vec::new();
         for _ in 0..700 {
             received.extend(client.receive(&stream, room));
@@ -161,13 +161,13 @@ fn messages_reach_a_player_unchanged_whatever_its_connection_takes_at_a_time() {
 fn repeated_headers_are_not_passed_on() {
     let mut stream = stream(LogLimits::default());
     stream.publish(NOW).unwrap();
-    let mut client = Client::new(&stream);
+    let mut client = Client::new(&mut stream);
     for message in [video(0, AVC), video(0, KEY), video(40, AVC), data(40, METADATA)] {
-        stream.push(NOW, &message);
+        stream.push(NOW, message);
     }
     assert_eq!(client.receive_all(&stream), [video(0, AVC), video(0, KEY), data(0, METADATA)]);
     for message in [data(50, METADATA), video(80, AVC), video(80, AVC_2), video(80, AVC)] {
-        stream.push(NOW, &message);
+        stream.push(NOW, message);
     }
     assert_eq!(client.receive_all(&stream), [video(80, AVC_2), video(80, AVC)]);
 }
@@ -177,10 +177,10 @@ fn sound_without_pictures_starts_at_once() {
     let mut stream = stream(LogLimits::default());
     stream.publish(NOW).unwrap();
     for message in [audio(0, AAC), audio(0, SOUND), audio(23, SOUND), audio(46, b"\xaf\x01")] {
-        stream.push(NOW, &message);
+        stream.push(NOW, message);
     }
     let expected = [audio(23, AAC), audio(23, SOUND), audio(46, b"\xaf\x01")];
-    assert_eq!(Client::new(&stream).receive_all(&stream), expected);
+    assert_eq!(Client::new(&mut stream).receive_all(&stream), expected);
 }
 
 #[test]
@@ -189,21 +189,21 @@ fn sound_waits_for_promised_pictures_but_not_for_ever() {
     for promise in [video(0, AVC), data(0, metadata)] {
         let mut stream = stream(LogLimits::default());
         stream.publish(NOW).unwrap();
-        let mut client = Client::new(&stream);
-        stream.push(NOW, &promise);
-        stream.push(NOW, &audio(0, AAC));
+        let mut client = Client::new(&mut stream);
+        stream.push(NOW, promise);
+        stream.push(NOW, audio(0, AAC));
         let mut waited = 0;
         while client.receive_all(&stream).iter().all(|message| message.payload != SOUND) {
             assert!(waited < 200);
             waited += 1;
-            stream.push(NOW, &audio(waited, SOUND));
+            stream.push(NOW, audio(waited, SOUND));
         }
         assert!(waited > 100);
 
-        stream.push(NOW, &video(900, INTER));
-        stream.push(NOW, &video(910, AVC_2));
-        stream.push(NOW, &audio(920, SOUND));
-        stream.push(NOW, &video(930, KEY));
+        stream.push(NOW, video(900, INTER));
+        stream.push(NOW, video(910, AVC_2));
+        stream.push(NOW, audio(920, SOUND));
+        stream.push(NOW, video(930, KEY));
         let expected = [video(910, AVC_2), audio(920, SOUND), video(930, KEY)];
         assert_eq!(client.receive_all(&stream), expected);
     }
@@ -212,29 +212,29 @@ fn sound_waits_for_promised_pictures_but_not_for_ever() {
 #[test]
 fn publishers_come_and_go() {
     let mut stream = stream(LogLimits::default());
-    let mut client = Client::new(&stream);
-    stream.push(NOW, &video(0, KEY));
+    let mut client = Client::new(&mut stream);
+    stream.push(NOW, video(0, KEY));
     assert_eq!(client.receive_all(&stream), [], "nobody publishes");
     stream.publish(NOW).unwrap();
     assert_eq!(stream.publish(NOW), Err(AlreadyPublishing));
     assert_eq!(client.receive_all(&stream), [event(BEGIN)]);
-    stream.push(NOW, &video(1000, AVC));
-    stream.push(NOW, &video(1000, KEY));
+    stream.push(NOW, video(1000, AVC));
+    stream.push(NOW, video(1000, KEY));
     stream.unpublish();
     stream.unpublish();
     assert!(!stream.is_publishing());
     assert_eq!(client.receive_all(&stream), [event(DRY)], "gone before there was a chance");
 
     stream.publish(NOW).unwrap();
-    stream.push(NOW, &video(0, KEY));
+    stream.push(NOW, video(0, KEY));
     assert_eq!(client.receive_all(&stream), [event(BEGIN), video(0, KEY)]);
-    stream.push(NOW, &video(40, INTER));
+    stream.push(NOW, video(40, INTER));
     stream.unpublish();
     stream.publish(NOW).unwrap();
-    stream.push(NOW, &audio(0, SOUND));
-    stream.push(NOW, &video(0, INTER));
+    stream.push(NOW, audio(0, SOUND));
+    stream.push(NOW, video(0, INTER));
     let expected = [video(40, INTER), event(DRY), event(BEGIN), audio(0, SOUND)];
     assert_eq!(client.receive_all(&stream), expected);
-    stream.push(NOW, &video(20, KEY));
+    stream.push(NOW, video(20, KEY));
     assert_eq!(client.receive_all(&stream), [video(20, KEY)]);
 }

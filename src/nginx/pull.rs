@@ -120,7 +120,7 @@ impl Output {
             && channel.publisher == Some(PULL)
             && let Some(message) = channel.stream.retime(message)
         {
-            channel.stream.push(event::now(), &message);
+            channel.stream.push(event::now(), message);
         }
     }
 }

@@ -280,10 +280,19 @@ impl Shared {
             return Ok(());
         };
         let Some(message) = channel.stream.retime(message) else { return Ok(()) };
-        channel.stream.push(event::now(), &message);
-        self.fanout.mark(stream);
-        let Some(outputs) = self.outputs.get_mut(&stream) else { return Ok(()) };
-        let pushed = outputs.push(&message, &mut self.storage);
+        let outputs = self.outputs.get_mut(&stream);
+        let pushed = outputs.map(|outputs| outputs.push(&message, &mut self.storage));
+        channel.stream.push(event::now(), message);
+        if !channel.is_unwatched() {
+            self.fanout.mark(stream);
+        }
+        self.follow_outputs(stream);
+        pushed.unwrap_or(Ok(()))
+    }
+
+    /// Does what the outputs of a stream have come to want.
+    fn follow_outputs(&mut self, stream: StreamId) {
+        let Some(outputs) = self.outputs.get_mut(&stream) else { return };
         let begun = outputs.recorders().take_begun();
         if let Some(at) = outputs.recorders().schedule() {
             self.schedule.set(Due::Recorders(stream), at);
@@ -297,7 +306,6 @@ impl Shared {
                 path,
             });
         }
-        pushed
     }
 
     /// Lets a publisher of another worker take the stream over, whatever `publish_takeover` says.

@@ -24,7 +24,7 @@ fn no_player_sees_a_gap_a_repeat_or_stale_headers() {
         let mut viewers: Vec<Viewer> = Vec::new();
         for turn in 0..400 {
             if turn % 20 == 0 {
-                viewers.push(Viewer::new(&stream, &mut random));
+                viewers.push(Viewer::new(&mut stream, &mut random));
             }
             for _ in 0..random.below(4) {
                 publisher.act(&mut stream, &mut random);
@@ -67,16 +67,16 @@ impl Publisher {
     fn push_headers(&mut self, stream: &mut Stream) {
         self.headers += 1;
         for header in [video(0, b"\x17\0\0\0\0"), audio(0, b"\xaf\0")] {
-            stream.push(NOW, &self.numbered(&header, 0));
+            stream.push(NOW, self.numbered(&header, 0));
         }
         self.frames += 1;
-        stream.push(NOW, &self.numbered(&video(0, b"\x17\x01\0\0\0"), 0));
+        stream.push(NOW, self.numbered(&video(0, b"\x17\x01\0\0\0"), 0));
     }
 
     fn push_frame(&mut self, stream: &mut Stream, tag: &Message, random: &mut Random) {
         let padding = if random.below(50) == 0 { 2000 } else { random.below(200) };
         self.frames += 1;
-        stream.push(NOW, &self.numbered(tag, padding));
+        stream.push(NOW, self.numbered(tag, padding));
     }
 
     fn numbered(&self, tag: &Message, padding: usize) -> Message {
@@ -101,7 +101,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    fn new(stream: &Stream, random: &mut Random) -> Self {
+    fn new(stream: &mut Stream, random: &mut Random) -> Self {
         let room = [1, 60, 150, 300, 1000, usize::MAX][random.below(6)];
         Self { client: Client::new(stream), room, headers: [0; 2], last: None, missed: 0 }
     }

@@ -20,13 +20,26 @@ pub struct Framing {
 }
 
 impl Framing {
+    /// How many bytes [`encode`](Self::encode) appends.
+    pub fn encoded_length(&self, csid: u32, message: &Message) -> usize {
+        let extended = if message.timestamp >= header::EXTENDED { 4 } else { 0 };
+        let repeated = if self.repeat_extended_timestamp { extended } else { 0 };
+        let basic = match csid {
+            ..=63 => 1,
+            64..=319 => 2,
+            _ => 3,
+        };
+        let length = message.payload.len();
+        let continuations = length.saturating_sub(1) / self.chunk_size.max(1) as usize;
+        basic + 11 + extended + length + continuations * (basic + repeated)
+    }
+
     /// Appends `message` to `out` as chunks on chunk stream `csid`, 2 to 65599.
     pub fn encode(&self, csid: u32, message: &Message, out: &mut BytesMut) {
         let chunk_size = self.chunk_size.max(1) as usize;
         let extended = (message.timestamp >= header::EXTENDED).then_some(message.timestamp);
         let repeated = extended.filter(|_| self.repeat_extended_timestamp);
-        let continuations = message.payload.len().saturating_sub(1) / chunk_size;
-        out.reserve(header::MAX_LENGTH + message.payload.len() + continuations * (3 + 4));
+        out.reserve(self.encoded_length(csid, message));
 
         put_basic_header(0, csid, out);
         out.put_uint(u64::from(message.timestamp.min(header::EXTENDED)), 3);
@@ -78,6 +91,7 @@ mod tests {
         let message = Message { kind: MessageType::Video, timestamp, stream_id: 1, payload };
         let mut out = BytesMut::new();
         framing.encode(csid, &message, &mut out);
+        assert_eq!(framing.encoded_length(csid, &message), out.len());
         out
     }
 
@@ -91,6 +105,10 @@ mod tests {
         assert_eq!(
             encoded(framing, 64, 0, b""),
             &b"\x00\x00\x00\x00\x00\x00\x00\x00\x09\x01\x00\x00\x00"[..]
+        );
+        assert_eq!(
+            encoded(framing, 320, 0, b"abcde"),
+            &b"\x01\x00\x01\x00\x00\x00\x00\x00\x05\x09\x01\x00\x00\x00abcd\xc1\x00\x01e"[..]
         );
     }
 
