@@ -21,7 +21,7 @@ const BLOCK: usize = 64 << 10;
 /// - the frames since the entry point, where a new player starts: the newest keyframe. A group of
 ///   pictures that outgrows [`LogLimits::gop`] loses its entry point, and new players wait for the
 ///   next keyframe. Without a limit for them groups are not kept, and all new players wait;
-/// - the newest frames within [`LogLimits::lag`], for players that are behind.
+/// - if somebody plays it, the newest frames within [`LogLimits::lag`], for players that are behind.
 ///
 /// Its memory is the larger of the two bounds and one message, for whatever number of players. What
 /// nobody plays is kept as it came, and serialised when somebody does.
@@ -119,7 +119,7 @@ impl FrameLog {
         content: impl Into<Content>,
         preamble: Bytes,
     ) {
-        self.entry = Some(self.next_entry(preamble));
+        self.entry = Some(self.next_entry(kind, preamble));
         self.edge = None;
         self.group = Group::default();
         self.append(now, kind, content);
@@ -134,12 +134,13 @@ impl FrameLog {
         content: impl Into<Content>,
         preamble: Bytes,
     ) {
-        self.edge = Some(self.next_entry(preamble));
+        self.edge = Some(self.next_entry(kind, preamble));
         self.append(now, kind, content);
     }
 
-    fn next_entry(&self, preamble: Bytes) -> EntryPoint {
-        EntryPoint { position: self.end(), preamble, headers_end: self.headers_end }
+    fn next_entry(&self, kind: FrameKind, preamble: Bytes) -> EntryPoint {
+        let (position, offset) = (self.end(), self.appended_bytes);
+        EntryPoint { position, kind, offset, preamble, headers_end: self.headers_end }
     }
 
     /// Forgets where to start, and headers, so that the next publisher's players do not start from
@@ -173,10 +174,7 @@ impl FrameLog {
 
     /// Whether new players start at a keyframe.
     pub fn starts_at_keyframe(&self) -> bool {
-        self.entry
-            .as_ref()
-            .and_then(|entry| self.frame(entry.position))
-            .is_some_and(|frame| frame.kind == FrameKind::Keyframe)
+        self.entry.as_ref().is_some_and(|entry| entry.kind == FrameKind::Keyframe)
     }
 
     /// The frame at `position`, if it is held.
@@ -211,12 +209,11 @@ impl FrameLog {
 
     /// Whether the group of pictures that begins at `entry` is too large to be kept.
     fn outgrows(&self, entry: &EntryPoint, limits: GopLimits) -> bool {
-        self.frame(entry.position).is_none_or(|frame| {
-            self.end() - entry.position > limits.frames as u64
-                || self.group.video > limits.video
-                || self.group.audio > limits.audio
-                || self.appended_bytes - frame.offset > limits.bytes as u64
-        })
+        entry.position < self.start
+            || self.end() - entry.position > limits.frames as u64
+            || self.group.video > limits.video
+            || self.group.audio > limits.audio
+            || self.appended_bytes - entry.offset > limits.bytes as u64
     }
 
     fn evict(&mut self) {
@@ -229,7 +226,8 @@ impl FrameLog {
             }
             (Some(_), None) | (None, _) => newest,
         };
-        while self.start < needed && self.is_behind(self.start) {
+        // Where nobody plays, nobody lags.
+        while self.start < needed && (self.block.is_none() || self.is_behind(self.start)) {
             self.frames.pop_front();
             self.start += 1;
         }
@@ -244,6 +242,10 @@ impl FrameLog {
 pub struct EntryPoint {
     /// The position of the frame to start from.
     pub position: u64,
+    /// What that frame is.
+    kind: FrameKind,
+    /// The bytes of all frames before it.
+    offset: u64,
     /// What to send before that frame: the metadata and sequence headers in force there, stamped
     /// with its time. Empty if there are none.
     pub preamble: Bytes,
@@ -315,6 +317,13 @@ mod tests {
         gop: Some(GOP),
     };
 
+    /// A log that somebody plays.
+    fn log_of(limits: LogLimits) -> FrameLog {
+        let mut log = FrameLog::new(limits, FRAMING);
+        log.begin_serving();
+        log
+    }
+
     fn append(log: &mut FrameLog, kind: FrameKind, length: usize) {
         append_at(log, NOW, kind, length);
     }
@@ -329,7 +338,7 @@ mod tests {
 
     #[test]
     fn reaches_back_to_the_newest_keyframe() {
-        let mut log = FrameLog::new(LIMITS, FRAMING);
+        let mut log = log_of(LIMITS);
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..7 {
             append(&mut log, FrameKind::Inter, 10);
@@ -345,7 +354,7 @@ mod tests {
     #[test]
     fn a_group_past_its_bound_loses_its_entry_point() {
         for (length, kept) in [(10, 8), (300, 6)] {
-            let mut log = FrameLog::new(LIMITS, FRAMING);
+            let mut log = log_of(LIMITS);
             append(&mut log, FrameKind::Keyframe, length);
             for _ in 1..kept {
                 append(&mut log, FrameKind::Inter, length);
@@ -364,7 +373,7 @@ mod tests {
             (FrameKind::Inter, GopLimits { video: 3, ..GOP }),
             (FrameKind::Audio, GopLimits { audio: 2, ..GOP }),
         ] {
-            let mut log = FrameLog::new(LogLimits { gop: Some(gop), ..LIMITS }, FRAMING);
+            let mut log = log_of(LogLimits { gop: Some(gop), ..LIMITS });
             for _ in 0..2 {
                 append(&mut log, FrameKind::Keyframe, 10);
                 append(&mut log, FrameKind::Data, 10);
@@ -380,7 +389,7 @@ mod tests {
 
     #[test]
     fn groups_are_not_kept_without_a_limit() {
-        let mut log = FrameLog::new(LogLimits { gop: None, ..LIMITS }, FRAMING);
+        let mut log = log_of(LogLimits { gop: None, ..LIMITS });
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..3 {
             append(&mut log, FrameKind::Inter, 10);
@@ -394,7 +403,7 @@ mod tests {
 
     #[test]
     fn the_newest_frame_is_kept_whatever_its_size() {
-        let mut log = FrameLog::new(LIMITS, FRAMING);
+        let mut log = log_of(LIMITS);
         append(&mut log, FrameKind::Inter, 10);
         append(&mut log, FrameKind::Inter, 5000);
         assert_eq!((log.start(), log.end()), (1, 2));
@@ -406,7 +415,7 @@ mod tests {
     fn behind_is_counted_in_time() {
         for (age, start) in [(Duration::from_secs(1), 2), (Duration::ZERO, 0)] {
             let lag = LagLimits { age, ..LIMITS.lag };
-            let mut log = FrameLog::new(LogLimits { lag, ..LIMITS }, FRAMING);
+            let mut log = log_of(LogLimits { lag, ..LIMITS });
             for millis in [0, 400, 600] {
                 append_at(&mut log, Instant::from_millis(millis), FrameKind::Inter, 10);
             }
@@ -418,7 +427,7 @@ mod tests {
 
     #[test]
     fn behind_is_counted_in_frames_and_in_bytes() {
-        let mut log = FrameLog::new(LIMITS, FRAMING);
+        let mut log = log_of(LIMITS);
         append(&mut log, FrameKind::Keyframe, 10);
         for _ in 0..4 {
             append(&mut log, FrameKind::Inter, 10);
@@ -449,17 +458,15 @@ mod tests {
         let mut log = FrameLog::new(LIMITS, FRAMING);
         append(&mut log);
         append(&mut log);
-        assert_eq!((chunks(&log, 0), chunks(&log, 1)), (None, None));
+        assert_eq!((log.start(), chunks(&log, 1)), (1, None), "nobody lags");
         assert_eq!(log.frame(1).unwrap().offset, expected.len() as u64);
         log.begin_serving();
         append(&mut log);
         log.begin_serving();
-        for at in 0..3 {
-            assert_eq!(chunks(&log, at).unwrap(), expected);
-        }
+        assert_eq!([1, 2].map(|at| chunks(&log, at).unwrap()), [&expected, &expected]);
         log.end_serving();
         append(&mut log);
-        assert_eq!(chunks(&log, 3), None);
+        assert_eq!((log.start(), chunks(&log, 3)), (3, None));
         log.begin_serving();
         assert_eq!(chunks(&log, 3).unwrap(), expected);
     }

@@ -258,6 +258,7 @@ mod tests {
         let lag = LagLimits { frames: 8, bytes: 1_000_000, age: Duration::ZERO };
         let framing = Framing { chunk_size: 4096, repeat_extended_timestamp: true };
         let mut log = FrameLog::new(LogLimits { lag, gop }, framing);
+        log.begin_serving();
         append(&mut log, frames);
         log
     }
