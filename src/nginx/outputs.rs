@@ -3,12 +3,13 @@
 use super::child::ChildId;
 use super::conf::Application;
 use super::packager::Packager;
-use super::recorder::{RecordNotice, Recorders, Recording};
+use super::recorder::{RecordNotice, Recorded, Recorders, Recording};
 use super::storage::Storage;
 use crate::client::Publication;
 use crate::media;
 use crate::package::{NameError, Rendition};
 use crate::rtmp::Message;
+use crate::time::Instant;
 
 /// Everything that was started for one publish of this worker, and ends with it. A publisher that
 /// takes over from another one gets its outputs too.
@@ -17,6 +18,16 @@ pub(super) struct Outputs {
     recorders: Recorders,
     /// The programs of `exec_push`.
     pub(super) children: Vec<ChildId>,
+}
+
+/// What outputs want done after a message.
+pub(super) struct Wants {
+    /// When the recorders are due, if that is not scheduled yet.
+    pub(super) timer: Option<Instant>,
+    /// Whether the master playlist is to be written.
+    pub(super) master: bool,
+    /// The files that have just been begun.
+    pub(super) begun: Vec<Recorded>,
 }
 
 impl Outputs {
@@ -55,6 +66,15 @@ impl Outputs {
         match &mut self.packager {
             Some(packager) => packager.push(message, storage),
             None => Ok(()),
+        }
+    }
+
+    /// What is to be done now; told once.
+    pub(super) fn take_wants(&mut self) -> Wants {
+        Wants {
+            timer: self.recorders.schedule(),
+            master: self.packager.as_mut().is_some_and(Packager::take_master_due),
+            begun: self.recorders.take_begun(),
         }
     }
 

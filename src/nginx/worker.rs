@@ -27,8 +27,7 @@ use super::http_client::HttpClient;
 use super::inquiry::{Inquiries, Reply};
 use super::log::{self, Level};
 use super::meters::Meters;
-use super::outputs::Outputs;
-use super::packager::Packager;
+use super::outputs::{Outputs, Wants};
 use super::peer::{End, Peer};
 use super::pull::{PULL, Pull};
 use super::recorder::{RecordNotice, Recording};
@@ -280,27 +279,28 @@ impl Shared {
             return Ok(());
         };
         let Some(message) = channel.stream.retime(message) else { return Ok(()) };
-        let outputs = self.outputs.get_mut(&stream);
-        let pushed = outputs.map(|outputs| outputs.push(&message, &mut self.storage));
+        let outputs = self.outputs.get_mut(&stream).map(|outputs| {
+            let pushed = outputs.push(&message, &mut self.storage);
+            (pushed, outputs.take_wants())
+        });
         channel.stream.push(event::now(), message);
         if !channel.is_unwatched() {
             self.fanout.mark(stream);
         }
-        self.follow_outputs(stream);
-        pushed.unwrap_or(Ok(()))
+        let Some((pushed, wants)) = outputs else { return Ok(()) };
+        self.grant(stream, wants);
+        pushed
     }
 
-    /// Does what the outputs of a stream have come to want.
-    fn follow_outputs(&mut self, stream: StreamId) {
-        let Some(outputs) = self.outputs.get_mut(&stream) else { return };
-        let begun = outputs.recorders().take_begun();
-        if let Some(at) = outputs.recorders().schedule() {
+    /// Does what the outputs of a stream want.
+    fn grant(&mut self, stream: StreamId, wants: Wants) {
+        if let Some(at) = wants.timer {
             self.schedule.set(Due::Recorders(stream), at);
         }
-        if outputs.packager().is_some_and(Packager::take_master_due) {
+        if wants.master {
             self.write_master(stream);
         }
-        for recorded in begun {
+        for recorded in wants.begun {
             self.tell_recording(&recorded, |recorder, path| Event::RecordStarted {
                 recorder,
                 path,

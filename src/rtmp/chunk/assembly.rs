@@ -1,4 +1,4 @@
-//! One chunk stream of the peer's: the message being assembled, and what later headers refer to.
+//! The peer's chunk streams: the message being assembled on each, and what later headers refer to.
 
 use std::mem;
 
@@ -7,6 +7,35 @@ use crate::rtmp::{Error, Limit, Message, MessageType, PeerMisbehaved};
 
 /// The least that a payload's buffer grows by, in bytes, unless the message is shorter.
 const MIN_GROWTH: usize = 4096;
+
+/// The chunk streams that a peer uses, by their ids. They are few, and looked up for every chunk: so
+/// they lie side by side, in order.
+#[derive(Default)]
+pub(super) struct ChunkStreams(Vec<(u32, ChunkStream)>);
+
+impl ChunkStreams {
+    fn find(&self, csid: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&csid, |(csid, _)| *csid)
+    }
+
+    pub(super) fn contains(&self, csid: u32) -> bool {
+        self.find(csid).is_ok()
+    }
+
+    pub(super) fn get_mut(&mut self, csid: u32) -> Option<&mut ChunkStream> {
+        let at = self.find(csid).ok()?;
+        self.0.get_mut(at).map(|(_, stream)| stream)
+    }
+
+    /// The chunk stream, new if the peer has not used it yet.
+    pub(super) fn get_or_begin(&mut self, csid: u32) -> &mut ChunkStream {
+        let at = self.find(csid).unwrap_or_else(|at| {
+            self.0.insert(at, (csid, ChunkStream::default()));
+            at
+        });
+        &mut self.0[at].1
+    }
+}
 
 /// The state of one chunk stream.
 pub(super) struct ChunkStream {

@@ -1,9 +1,8 @@
 //! Chunks in, messages out.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::assembly::ChunkStream;
+use super::assembly::ChunkStreams;
 use super::header::{self, BasicHeader, MessageHeader};
 use super::{DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE};
 use crate::rtmp::{Error, Limit, Message, PeerMisbehaved};
@@ -28,7 +27,7 @@ pub struct ReaderConfig {
 pub struct ChunkReader {
     config: ReaderConfig,
     chunk_size: u32,
-    streams: BTreeMap<u32, ChunkStream>,
+    streams: ChunkStreams,
     state: State,
     held: Held,
 }
@@ -51,7 +50,7 @@ impl ChunkReader {
         Self {
             config,
             chunk_size: DEFAULT_CHUNK_SIZE,
-            streams: BTreeMap::new(),
+            streams: ChunkStreams::default(),
             state: State::Header,
             held: Held::default(),
         }
@@ -101,7 +100,7 @@ impl ChunkReader {
 
     /// Obeys an Abort Message (5.4.2): forgets the partly received message of chunk stream `csid`.
     pub fn abort(&mut self, csid: u32) {
-        if let Some(stream) = self.streams.get_mut(&csid) {
+        if let Some(stream) = self.streams.get_mut(csid) {
             stream.abort();
         }
     }
@@ -137,7 +136,7 @@ impl ChunkReader {
 
         let ReaderConfig { max_message, fix_extended_timestamp, .. } = self.config;
         let chunk_size = self.chunk_size as usize;
-        let stream = self.streams.entry(csid).or_default();
+        let stream = self.streams.get_or_begin(csid);
         let repeat = stream.extended_timestamp().filter(|_| fix_extended_timestamp);
         let Some(header) = MessageHeader::take(format, repeat, &mut rest) else {
             return Ok(ControlFlow::Break(None));
@@ -154,7 +153,7 @@ impl ChunkReader {
             return Err(Limit::ChunkStream { csid, max }.into());
         }
         // Format 1 should follow a header too, but librtmp begins chunk stream 2 with it.
-        if format > 1 && !self.streams.contains_key(&csid) {
+        if format > 1 && !self.streams.contains(csid) {
             return Err(PeerMisbehaved::ChunkFormat { format, csid }.into());
         }
         Ok(())
@@ -166,7 +165,7 @@ impl ChunkReader {
             return ControlFlow::Break(None);
         }
         *input = rest;
-        let stream = self.streams.entry(csid).or_default();
+        let stream = self.streams.get_or_begin(csid);
         stream.append(taken);
         let remaining = remaining - taken.len();
         if remaining > 0 {
