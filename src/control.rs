@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::percent;
+
 /// Which sections of control are open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sections {
     /// `record`.
     pub record: bool,
@@ -12,6 +14,8 @@ pub struct Sections {
     pub drop: bool,
     /// `redirect`.
     pub redirect: bool,
+    /// `push`, which only the [API](crate::api) has.
+    pub push: bool,
 }
 
 /// A control URL's request.
@@ -42,15 +46,22 @@ pub struct Order {
     pub client: Option<u64>,
 }
 
-/// What is done to clients.
+/// What is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
+    /// Something to clients.
+    Do(Act),
+    /// The recorder of this id starts or stops, of what they publish.
+    Record(Switch, String),
+}
+
+/// What is done to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
     /// They are disconnected.
     Drop,
     /// They go on with the stream of this name.
     Redirect(String),
-    /// The recorder of this id starts or stops, of what they publish.
-    Record(Switch, String),
 }
 
 /// What is done with a recorder.
@@ -60,6 +71,26 @@ pub enum Switch {
     Start,
     /// It completes its file.
     Stop,
+}
+
+/// What has come of switching recorders.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switched {
+    /// The streams in question that are published.
+    pub streams: u64,
+    /// Those of them that have the recorder.
+    pub recorders: u64,
+    /// The files that were begun or completed.
+    pub files: Vec<String>,
+}
+
+impl Switched {
+    /// Adds what has come of it in another worker.
+    pub fn merge(&mut self, other: Self) {
+        self.streams += other.streams;
+        self.recorders += other.recorders;
+        self.files.extend(other.files);
+    }
 }
 
 /// Which clients of a stream are meant.
@@ -107,8 +138,10 @@ impl Request {
         let (method, section) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let argument = |name: &str| argument(query, name);
         let verb = match section {
-            "drop" if open.drop => Verb::Drop,
-            "redirect" if open.redirect => Verb::Redirect(argument("newname").unwrap_or_default()),
+            "drop" if open.drop => Verb::Do(Act::Drop),
+            "redirect" if open.redirect => {
+                Verb::Do(Act::Redirect(argument("newname").unwrap_or_default()))
+            }
             "record" if open.record => {
                 Verb::Record(switch(method)?, argument("rec").unwrap_or_default())
             }
@@ -120,7 +153,7 @@ impl Request {
             (_, "client") => Target::Client,
             _ => return Err(Refusal::UnknownMethod),
         };
-        if verb == Verb::Redirect(String::new()) {
+        if verb == Verb::Do(Act::Redirect(String::new())) {
             return Err(Refusal::NoNewName);
         }
         let server = argument("srv").map_or(Ok(0), |srv| srv.parse());
@@ -166,35 +199,14 @@ fn switch(method: &str) -> Result<Switch, Refusal> {
 fn argument(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(key, _)| *key == name)?;
-    (!value.is_empty()).then(|| decode(value))
-}
-
-fn decode(value: &str) -> String {
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let byte = match (first, after) {
-            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| {
-                rest = after;
-                high << 4 | low
-            }),
-            _ => None,
-        };
-        decoded.push(byte.unwrap_or(*first));
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|digit| digit as u8)
+    (!value.is_empty()).then(|| String::from_utf8_lossy(&percent::decode(value)).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OPEN: Sections = Sections { record: true, drop: true, redirect: true };
+    const OPEN: Sections = Sections { record: true, drop: true, redirect: true, push: true };
 
     fn parse(path: &str, query: &str) -> Result<Request, Refusal> {
         Request::parse(path, query, OPEN)
@@ -204,7 +216,7 @@ mod tests {
     fn urls_say_what_is_to_be_done() {
         let request = parse("/control/drop/publisher", "srv=1&app=live&name=a%2fb%&addr=::1");
         let order = Order {
-            verb: Verb::Drop,
+            verb: Verb::Do(Act::Drop),
             target: Target::Publisher,
             applications: Vec::new(),
             name: Some("a/b%".into()),
@@ -214,7 +226,7 @@ mod tests {
         let application = Some("live".into());
         assert_eq!(request, Ok(Request { server: 1, application, order }));
         let request = parse("redirect/client", "newname=b&clientid=7&name=").unwrap();
-        assert_eq!(request.order.verb, Verb::Redirect("b".into()));
+        assert_eq!(request.order.verb, Verb::Do(Act::Redirect("b".into())));
         assert_eq!((request.order.client, request.order.name), (Some(7), None));
         let request = parse("/control/record/stop", "app=live&name=cam&rec=a").unwrap();
         assert_eq!(request.order.verb, Verb::Record(Switch::Stop, "a".into()));

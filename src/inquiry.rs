@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::Order;
+use crate::control::{Act, Order, Switched};
 use crate::stat::Report;
 
 /// What a worker is asked.
@@ -12,6 +12,8 @@ pub enum Question {
     Report,
     /// To do something to its clients.
     Control(Order),
+    /// To do something to the client of this number, whatever it does.
+    Client(u64, Act),
 }
 
 /// What it answers.
@@ -21,8 +23,8 @@ pub enum Answer {
     Report(Report),
     /// To how many clients it was done.
     Done(u64),
-    /// The files that were begun or completed.
-    Recorded(Vec<String>),
+    /// What has come of switching recorders.
+    Recorded(Switched),
 }
 
 impl Answer {
@@ -31,7 +33,7 @@ impl Answer {
         match (self, other) {
             (Self::Report(report), Self::Report(other)) => report.merge(other),
             (Self::Done(count), Self::Done(other)) => *count += other,
-            (Self::Recorded(paths), Self::Recorded(other)) => paths.extend(other),
+            (Self::Recorded(switched), Self::Recorded(other)) => switched.merge(other),
             // No worker answers a question that it was not asked.
             (Self::Report(_) | Self::Done(_) | Self::Recorded(_), _) => {}
         }

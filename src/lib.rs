@@ -33,6 +33,7 @@
 pub mod access;
 pub mod access_log;
 pub mod amf0;
+pub mod api;
 pub mod client;
 pub mod codec;
 pub mod control;
@@ -49,6 +50,7 @@ pub mod mp4;
 pub mod mpegts;
 pub mod notify;
 pub mod package;
+mod percent;
 pub mod proxy_protocol;
 pub mod record;
 pub mod relay;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::live::ApplicationId;
 
 pub use facts::{AudioFacts, MediaFacts, VideoFacts};
+pub use json::{Global, Stream};
 pub use rate::Rate;
 
 /// How much has come and gone, in bytes, and how much of that in a second of late, in bits.

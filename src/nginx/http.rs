@@ -1,6 +1,7 @@
 //! The HTTP side, one file for each thing that answers. An answer is one for all workers: a request is
 //! held until every other worker has answered, see [`inquiry`](super::inquiry).
 
+mod api;
 mod control;
 mod request;
 mod stat;
@@ -88,7 +89,11 @@ unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
 }
 
 fn answer(request: Request) -> ngx_int_t {
-    control::answer(request).or_else(|| stat::answer(request)).unwrap_or(NGX_DECLINED as ngx_int_t)
+    // The API's names may be those of control.
+    api::answer(request)
+        .or_else(|| control::answer(request))
+        .or_else(|| stat::answer(request))
+        .unwrap_or(NGX_DECLINED as ngx_int_t)
 }
 
 /// Responds at once if this is the only worker, or else when the others have answered.
@@ -103,8 +108,21 @@ fn inquire(
     match worker::with(|worker| worker.inquire(request, question, Box::new(respond))) {
         Begun::Answered(respond, answer) => request.respond(respond(answer)),
         Begun::Asked(id) => {
+            request.retain();
             request.hold(id);
             NGX_DONE as ngx_int_t
         }
+    }
+}
+
+/// Does the same for a request whose body was read, which nginx retains.
+fn inquire_held(
+    request: Request,
+    question: &Question,
+    respond: impl FnOnce(Answer) -> Response + 'static,
+) {
+    match worker::with(|worker| worker.inquire(request, question, Box::new(respond))) {
+        Begun::Answered(respond, answer) => request.finalize(request.respond(respond(answer))),
+        Begun::Asked(id) => request.hold(id),
     }
 }

@@ -102,6 +102,11 @@ impl Recorders {
         at
     }
 
+    /// Whether there is a recorder of that id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.all.iter().any(|it| it.settings.config.id == id)
+    }
+
     /// Starts or stops the recorder of that id. Gives the path of the file that is begun or completed,
     /// if one is.
     pub(super) fn control(

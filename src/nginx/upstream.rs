@@ -163,6 +163,11 @@ impl Upstream {
         self.relay
     }
 
+    /// nginx's number of the connection.
+    pub(super) fn number(&self) -> u64 {
+        self.connection.number()
+    }
+
     /// What came and went, in bytes.
     pub(super) fn traffic(&self) -> (u64, u64) {
         (self.client.bytes_received(), self.connection.bytes_sent())

@@ -15,8 +15,9 @@ struct Root<'a> {
     servers: Vec<Server<'a>>,
 }
 
-#[derive(Serialize)]
-struct Global<'a> {
+/// The server as a whole, as wherever JSON tells of it.
+#[derive(Debug, Serialize)]
+pub struct Global<'a> {
     #[serde(flatten)]
     process: &'a Process,
     workers: u32,
@@ -39,8 +40,9 @@ struct Application<'a> {
     play: Option<Vec<File<'a>>>,
 }
 
-#[derive(Serialize)]
-struct Stream<'a> {
+/// A live stream, as wherever JSON tells of one.
+#[derive(Debug, Serialize)]
+pub struct Stream<'a> {
     name: &'a str,
     publishing: bool,
     time: u64,
@@ -63,21 +65,25 @@ struct File<'a> {
 }
 
 impl Document {
-    /// The document as JSON.
-    pub fn to_json(&self) -> String {
-        let global = Global {
+    /// What there is to tell of the server as a whole.
+    pub fn global(&self) -> Global<'_> {
+        Global {
             process: &self.process,
             workers: self.report.workers,
             accepted: self.report.accepted,
             traffic: &self.report.traffic,
-        };
+        }
+    }
+
+    /// The document as JSON.
+    pub fn to_json(&self) -> String {
         let servers = self.all_servers();
         let servers = servers.iter().map(|server| Server {
             applications: server.iter().map(|it| self.json_application(it)).collect(),
         });
         let root = Root {
             version: VERSION,
-            global: self.shown.global.then_some(global),
+            global: self.shown.global.then(|| self.global()),
             servers: servers.collect(),
         };
         // Maps have strings for keys, so nothing can fail.
@@ -85,7 +91,8 @@ impl Document {
     }
 
     fn json_application(&self, application: &super::Application) -> Application<'_> {
-        let streams = || self.streams_of(application).map(|it| self.json_stream(it)).collect();
+        let streams =
+            || self.streams_of(application).map(|it| Stream::new(it, self.shown.clients)).collect();
         let files = || self.files_of(application).map(|it| self.json_file(it)).collect();
         Application {
             name: application.name.clone(),
@@ -94,8 +101,19 @@ impl Document {
         }
     }
 
-    fn json_stream<'a>(&self, stream: &'a StreamReport) -> Stream<'a> {
-        Stream {
+    fn json_file<'a>(&self, file: &'a FileReport) -> File<'a> {
+        File {
+            name: &file.name,
+            nclients: file.clients.len(),
+            clients: self.shown.clients.then_some(&file.clients),
+        }
+    }
+}
+
+impl<'a> Stream<'a> {
+    /// What there is to tell of the stream, with its clients or without.
+    pub fn new(stream: &'a StreamReport, clients: bool) -> Self {
+        Self {
             name: &stream.name,
             publishing: stream.publishing,
             time: stream.time,
@@ -104,15 +122,7 @@ impl Document {
             bw_video: stream.bw_video,
             nclients: stream.clients.len(),
             media: stream.media.as_ref(),
-            clients: self.shown.clients.then_some(&stream.clients),
-        }
-    }
-
-    fn json_file<'a>(&self, file: &'a FileReport) -> File<'a> {
-        File {
-            name: &file.name,
-            nclients: file.clients.len(),
-            clients: self.shown.clients.then_some(&file.clients),
+            clients: clients.then_some(&stream.clients),
         }
     }
 }

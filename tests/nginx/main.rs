@@ -12,6 +12,7 @@ mod support;
 
 mod access;
 mod access_log;
+mod api;
 mod beginnings;
 mod config;
 mod conformance;

@@ -22,6 +22,11 @@ pub(in crate::nginx) struct HttpConf {
 }
 
 impl HttpConf {
+    /// What requests of the API may change, if they may come here.
+    pub(in crate::nginx) fn api(&self) -> Option<Sections> {
+        self.control
+    }
+
     /// Takes what is unset from the enclosing block.
     pub(in crate::nginx) fn inherit(&mut self, parent: &Self) {
         self.stat = self.stat.or(parent.stat);
@@ -111,7 +116,7 @@ extern "C" fn set_control(
 
 fn open(sections: &mut Sections, word: &ngx_str_t) -> Result<(), Failure> {
     match word.as_bytes() {
-        b"all" => *sections = Sections { record: true, drop: true, redirect: true },
+        b"all" => *sections = Sections { record: true, drop: true, redirect: true, push: false },
         b"record" => sections.record = true,
         b"drop" => sections.drop = true,
         b"redirect" => sections.redirect = true,

@@ -39,8 +39,8 @@ fn order(request: Request, wanted: control::Request) -> ngx_int_t {
 fn respond(answer: Answer) -> Response {
     let (status, body) = match answer {
         Answer::Done(count) => (200, count.to_string()),
-        Answer::Recorded(paths) if paths.is_empty() => (204, String::new()),
-        Answer::Recorded(paths) => (200, paths.join("\n")),
+        Answer::Recorded(switched) if switched.files.is_empty() => (204, String::new()),
+        Answer::Recorded(switched) => (200, switched.files.join("\n")),
         // This worker's answer is to its own question.
         Answer::Report(_) => (500, "no answer".to_owned()),
     };

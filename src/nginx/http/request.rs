@@ -1,20 +1,25 @@
 //! A request of nginx's HTTP server.
 
 use std::ffi::c_void;
+use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
+use std::slice;
 
 use nginx_sys::{
-    NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_buf_t, ngx_chain_t,
-    ngx_http_discard_request_body, ngx_http_finalize_request, ngx_http_output_filter,
-    ngx_http_request_empty_handler, ngx_http_request_t, ngx_http_run_posted_requests,
-    ngx_http_send_header, ngx_http_test_reading, ngx_int_t, ngx_palloc, ngx_pcalloc,
-    ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t, ngx_uint_t,
+    NGX_DONE, NGX_ERROR, NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_HEAD,
+    NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_POST, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_buf_t,
+    ngx_chain_t, ngx_http_discard_request_body, ngx_http_finalize_request, ngx_http_output_filter,
+    ngx_http_read_client_request_body, ngx_http_request_empty_handler, ngx_http_request_t,
+    ngx_http_run_posted_requests, ngx_http_send_header, ngx_http_test_reading, ngx_int_t,
+    ngx_list_push, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
+    ngx_table_elt_t, ngx_uint_t,
 };
 
 use super::super::conf::HttpConf;
 use super::super::inquiry::InquiryId;
 use super::super::{guard, modules, worker};
 use super::Response;
+use crate::api::Method;
 
 /// A request that is being answered. Who keeps one drops it when its [`hold`](Self::hold) ends.
 #[derive(Clone, Copy)]
@@ -48,6 +53,82 @@ impl Request {
     pub(super) fn query<'a>(self) -> &'a str {
         // SAFETY: as above.
         unsafe { text(&raw const (*self.raw()).args) }
+    }
+
+    /// The method, as far as anything here has it.
+    pub(super) fn method(self) -> Method {
+        // SAFETY: the request is there.
+        match unsafe { (*self.raw()).method } as u32 {
+            NGX_HTTP_GET | NGX_HTTP_HEAD => Method::Get,
+            NGX_HTTP_POST => Method::Post,
+            NGX_HTTP_DELETE => Method::Delete,
+            _ => Method::Other,
+        }
+    }
+
+    /// Path and query as the client has sent them; empty if they are not UTF-8.
+    pub(super) fn target<'a>(self) -> &'a str {
+        // SAFETY: the text lives as long as the request.
+        unsafe { text(&raw const (*self.raw()).unparsed_uri) }
+    }
+
+    /// The type of the body, if the client says one.
+    pub(super) fn content_type<'a>(self) -> Option<&'a str> {
+        // SAFETY: null or a header, which lives as long as the request.
+        unsafe {
+            let header = (*self.raw()).headers_in.content_type.as_ref()?;
+            Some(text(&raw const header.value))
+        }
+    }
+
+    /// How long the body is, as far as the client says.
+    pub(super) fn content_length(self) -> usize {
+        // SAFETY: the request is there. A negative length is none.
+        unsafe { (*self.raw()).headers_in.content_length_n.try_into().unwrap_or(0) }
+    }
+
+    /// Adds a header to the response.
+    pub(super) fn add_header(self, name: &'static str, value: &str) {
+        let r = self.raw();
+        // SAFETY: the request is there; the list gives a place for a header, and the pool memory that
+        // lives as long as it.
+        unsafe {
+            let memory = ngx_palloc((*r).pool, value.len()).cast::<u8>();
+            assert!(!memory.is_null(), "out of memory");
+            memory.copy_from_nonoverlapping(value.as_ptr(), value.len());
+            let header = ngx_list_push(&raw mut (*r).headers_out.headers).cast::<ngx_table_elt_t>();
+            assert!(!header.is_null(), "out of memory");
+            header.write_bytes(0, 1);
+            (*header).hash = 1;
+            (*header).key = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
+            (*header).value = ngx_str_t { len: value.len(), data: memory };
+        }
+    }
+
+    /// Has nginx read the body, retain the request and call `handler` then. Gives what nginx is to be
+    /// told.
+    pub(super) fn read_body(
+        self,
+        handler: unsafe extern "C" fn(*mut ngx_http_request_t),
+    ) -> ngx_int_t {
+        // SAFETY: the request is there.
+        let code = unsafe { ngx_http_read_client_request_body(self.raw(), Some(handler)) };
+        if code >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t { code } else { NGX_DONE as ngx_int_t }
+    }
+
+    /// The body, once it was read; none if it has more than `limit` bytes, or cannot be had.
+    pub(super) fn body(self, limit: usize) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        // SAFETY: the request is there, and has its body as a chain of buffers, if it has one.
+        unsafe {
+            let mut link =
+                (*self.raw()).request_body.as_ref().map_or(ptr::null_mut(), |it| it.bufs);
+            while let Some(&ngx_chain_t { buf, next }) = link.as_ref() {
+                append(&*buf, limit, &mut body)?;
+                link = next;
+            }
+        }
+        Some(body)
     }
 
     /// Has nginx throw away what the client sends besides.
@@ -87,14 +168,21 @@ impl Request {
         }
     }
 
-    /// Keeps the request until it is [finished](Self::finish). A client that goes away meanwhile
-    /// takes the inquiry with it.
+    /// Has nginx keep the request until it is finished.
+    pub(super) fn retain(self) {
+        // SAFETY: the request is there; as ngx_http_read_client_request_body does.
+        unsafe {
+            let main = (*self.raw()).main;
+            (*main).set_count((*main).count() + 1);
+        }
+    }
+
+    /// Waits with a [retained](Self::retain) request until it is [finished](Self::finish). A client that
+    /// goes away meanwhile takes the inquiry with it.
     pub(super) fn hold(self, id: InquiryId) {
         let r = self.raw();
         // SAFETY: the request is there; as ngx_http_read_client_request_body does.
         unsafe {
-            let main = (*r).main;
-            (*main).set_count((*main).count() + 1);
             (*r).read_event_handler = Some(ngx_http_test_reading);
             (*r).write_event_handler = Some(ngx_http_request_empty_handler);
             let cleanup = ngx_pool_cleanup_add((*r).pool, 0);
@@ -111,9 +199,15 @@ impl Request {
         // (ngx_http_upstream_handler).
         unsafe {
             let connection = (*self.raw()).connection;
-            ngx_http_finalize_request(self.raw(), code);
+            self.finalize(code);
             ngx_http_run_posted_requests(connection);
         }
+    }
+
+    /// Tells nginx what has come of a retained request, in an event of its.
+    pub(super) fn finalize(self, code: ngx_int_t) {
+        // SAFETY: the request is there.
+        unsafe { ngx_http_finalize_request(self.raw(), code) }
     }
 }
 
@@ -121,6 +215,36 @@ impl Request {
 unsafe extern "C" fn on_gone(data: *mut c_void) {
     let id = InquiryId(data.addr() as u64);
     guard(|| worker::with(|worker| worker.inquiries.forget(id)), || ());
+}
+
+/// Appends what a buffer holds, if it does not come to more than `limit` bytes.
+///
+/// # Safety
+///
+/// The buffer is of a body that nginx has read: in memory, or in a file.
+unsafe fn append(buffer: &ngx_buf_t, limit: usize, body: &mut Vec<u8>) -> Option<()> {
+    let start = body.len();
+    if buffer.in_file() == 0 {
+        // An empty body's buffer has no memory.
+        if buffer.pos.is_null() {
+            return Some(());
+        }
+        // SAFETY: both point into the buffer's memory.
+        let bytes = unsafe {
+            slice::from_raw_parts(buffer.pos, buffer.last.offset_from_unsigned(buffer.pos))
+        };
+        body.extend_from_slice(bytes.get(..bytes.len().min(limit + 1))?);
+        return (body.len() <= limit).then_some(());
+    }
+    let length = usize::try_from(buffer.file_last - buffer.file_pos).ok()?;
+    if start + length > limit {
+        return None;
+    }
+    body.resize(start + length, 0);
+    // SAFETY: nginx keeps the file open as long as the request.
+    let file = unsafe { BorrowedFd::borrow_raw((*buffer.file).fd) };
+    let read = rustix::io::pread(file, &mut body[start..], buffer.file_pos as u64).ok()?;
+    (read == length).then_some(())
 }
 
 /// The text; empty if it is not UTF-8.

@@ -23,12 +23,17 @@ pub(super) fn answer(request: Request) -> Option<ngx_int_t> {
 }
 
 fn respond(report: Report, shown: Shown, format: Format, stylesheet: Option<String>) -> Response {
-    let document = Document { process: process(), servers: servers(), report, shown, stylesheet };
+    let document = Document { shown, stylesheet, ..document(report) };
     let (content_type, body) = match format {
         Format::Xml => ("text/xml", document.to_xml()),
         Format::Json => ("application/json", document.to_json()),
     };
     Response { status: 200, content_type, body }
+}
+
+/// What there is to tell if workers have told `report`.
+pub(super) fn document(report: Report) -> Document {
+    Document { process: process(), servers: servers(), report, ..Document::default() }
 }
 
 fn process() -> Process {
@@ -49,7 +54,7 @@ fn text(text: &CStr) -> String {
 }
 
 /// The applications of the servers of `rtmp {}`.
-fn servers() -> Vec<Vec<Application>> {
+pub(super) fn servers() -> Vec<Vec<Application>> {
     let servers = conf::main().into_iter().flat_map(|main| main.servers());
     let application = |it: &Arc<conf::Application>| Application {
         id: it.id,

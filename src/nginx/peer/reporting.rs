@@ -13,6 +13,16 @@ impl Peer {
         self.feeds
     }
 
+    /// nginx's number of the connection.
+    pub(in crate::nginx) fn number(&self) -> u64 {
+        self.connection.number()
+    }
+
+    /// Whether it publishes or plays a live stream.
+    pub(in crate::nginx) fn is_live(&self) -> bool {
+        matches!(self.role, Role::Publisher { .. } | Role::Player { .. })
+    }
+
     /// What came and went, in bytes.
     pub(in crate::nginx) fn traffic(&self) -> (u64, u64) {
         (self.session.bytes_received(), self.connection.bytes_sent())

@@ -1,11 +1,11 @@
 //! What a worker does to its clients when an operator wants it.
 
 use super::{Shared, Worker};
-use crate::control::{Order, Switch, Target, Verb};
+use crate::control::{Act, Order, Switch, Switched, Target, Verb};
 use crate::inquiry::{Answer, Question};
 use crate::live::{Channel, SessionId};
-use crate::nginx::peer::End;
-use crate::nginx::upstream::is_upstream;
+use crate::nginx::peer::{End, Peer};
+use crate::nginx::upstream::{Upstream, is_upstream};
 
 impl Worker {
     /// Does what is asked.
@@ -14,18 +14,41 @@ impl Worker {
             Question::Report => Answer::Report(self.report()),
             Question::Control(order) => match &order.verb {
                 Verb::Record(switch, id) => Answer::Recorded(self.record(order, *switch, id)),
-                Verb::Drop => Answer::Done(self.for_each_target(order, |worker, id| {
-                    worker.finalize(id, &End::Dropped);
-                })),
-                Verb::Redirect(name) => Answer::Done(self.for_each_target(order, |worker, id| {
-                    worker.run(id, |peer, shared| peer.redirect(name, shared));
-                })),
+                Verb::Do(act) => Answer::Done(self.for_each_target(order, act)),
             },
+            Question::Client(id, act) => Answer::Done(self.do_to_client(*id, act)),
         }
     }
 
-    /// Starts or stops a recorder of what is published here. Gives the files' paths.
-    fn record(&mut self, order: &Order, switch: Switch, id: &str) -> Vec<String> {
+    fn act(&mut self, id: usize, act: &Act) {
+        match act {
+            Act::Drop => self.finalize(id, &End::Dropped),
+            Act::Redirect(name) => self.run(id, |peer, shared| peer.redirect(name, shared)),
+        }
+    }
+
+    /// Does something to the client of that number, if there is one here that it can be done to. A relay
+    /// that is dropped connects again.
+    fn do_to_client(&mut self, number: u64, act: &Act) -> u64 {
+        let is_meant = |peer: &Peer| {
+            peer.number() == number && !peer.feeds() && (*act == Act::Drop || peer.is_live())
+        };
+        if let Some(id) = self.peers.iter().find(|(_, peer)| is_meant(peer)).map(|(id, _)| id) {
+            self.act(id, act);
+            return 1;
+        }
+        let relay = self.upstreams.iter().find(|(_, it)| it.number() == number).map(|(id, _)| *id);
+        match (relay, act) {
+            (Some(id), Act::Drop) => {
+                self.run_upstream(id, Upstream::close);
+                1
+            }
+            _ => 0,
+        }
+    }
+
+    /// Starts or stops a recorder of what is published here.
+    fn record(&mut self, order: &Order, switch: Switch, id: &str) -> Switched {
         let is_anybody = order.addr.is_none() && order.client.is_none();
         let streams = self.shared.streams.streams();
         let streams = streams.filter(|(_, channel)| {
@@ -35,20 +58,24 @@ impl Worker {
         });
         let streams: Vec<_> = streams.map(|(stream, _)| stream).collect();
         let Shared { outputs, storage, .. } = &mut self.shared;
-        let paths = streams
-            .iter()
-            .filter_map(|stream| outputs.get_mut(stream)?.recorders().control(switch, id, storage));
-        paths.map(|path| path.display().to_string()).collect()
+        let mut switched = Switched { streams: streams.len() as u64, ..Switched::default() };
+        for stream in streams {
+            let Some(outputs) = outputs.get_mut(&stream) else { continue };
+            switched.recorders += u64::from(outputs.recorders().has(id));
+            let path = outputs.recorders().control(switch, id, storage);
+            switched.files.extend(path.map(|path| path.display().to_string()));
+        }
+        switched
     }
 
     /// Does something to the sessions that the order is for, and counts them.
-    fn for_each_target(&mut self, order: &Order, act: impl Fn(&mut Self, usize)) -> u64 {
+    fn for_each_target(&mut self, order: &Order, act: &Act) -> u64 {
         let channels = self.shared.streams.channels();
         let channels = channels.filter(|it| order.is_about(it.key.application.0, &it.key.name));
         let sessions = channels.flat_map(|channel| self.targets(order, channel));
         let ids: Vec<usize> = sessions.collect();
         for &id in &ids {
-            act(self, id);
+            self.act(id, act);
         }
         ids.len() as u64
     }
