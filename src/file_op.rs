@@ -27,6 +27,16 @@ pub enum FileOp {
         /// The file.
         path: PathBuf,
     },
+    /// Write a whole file under a temporary name, then give it its own, replacing what has that.
+    /// Missing directories are created. The file that was opened last stays open.
+    Put {
+        /// The file until it is whole, in the same directory.
+        temporary: PathBuf,
+        /// The file.
+        path: PathBuf,
+        /// All that is in it.
+        data: Bytes,
+    },
     /// Append to the file that was opened last.
     Write {
         /// The file.
@@ -70,6 +80,7 @@ impl FileOp {
             Self::Create { path }
             | Self::Replace { path, .. }
             | Self::Append { path }
+            | Self::Put { path, .. }
             | Self::Write { path, .. }
             | Self::Patch { path, .. }
             | Self::Close { path }

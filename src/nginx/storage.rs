@@ -275,11 +275,11 @@ impl Output {
     fn playlists_of(&self, job: &Job) -> Vec<Playlist> {
         let Some(watch) = &self.watch else { return Vec::new() };
         let done = job.outcome.as_ref().err().map_or(job.ops.len(), |error| error.index);
-        let renamed = job.ops.iter().take(done).filter_map(|op| match op {
-            FileOp::Rename { to, .. } => Some(to),
+        let written = job.ops.iter().take(done).filter_map(|op| match op {
+            FileOp::Put { path, .. } => Some(path),
             _ => None,
         });
-        let playlists = renamed.filter(|path| path.extension().is_some_and(|it| it == "m3u8"));
+        let playlists = written.filter(|path| path.extension().is_some_and(|it| it == "m3u8"));
         playlists.map(|path| Playlist { watch: Rc::clone(watch), path: path.clone() }).collect()
     }
 
@@ -287,7 +287,7 @@ impl Output {
     /// one that is not in place yet may be few and small.
     fn recover(&mut self, job: &Job) {
         let is_well = job.ops.iter().rev().find(|op| match op {
-            FileOp::Rename { .. } => true,
+            FileOp::Rename { .. } | FileOp::Put { .. } => true,
             FileOp::Write { .. } => job.writer.is_in_place(),
             _ => false,
         });
@@ -317,7 +317,9 @@ impl Output {
         for op in ops.into_iter().chain(queued.inspect(|op| self.queued -= weight(op))) {
             match op {
                 FileOp::Close { .. } => self.queue.push_back(op),
-                FileOp::Rename { to, .. } => failure.lost.push(to),
+                FileOp::Rename { to: path, .. } | FileOp::Put { path, .. } => {
+                    failure.lost.push(path);
+                }
                 _ => {}
             }
         }
@@ -334,7 +336,9 @@ impl Output {
 /// What an operation costs while it waits, in bytes; paths are not counted.
 fn weight(op: &FileOp) -> usize {
     match op {
-        FileOp::Write { data, .. } | FileOp::Patch { data, .. } => data.len(),
+        FileOp::Write { data, .. } | FileOp::Put { data, .. } | FileOp::Patch { data, .. } => {
+            data.len()
+        }
         _ => 0,
     }
 }

@@ -5,7 +5,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::layout::Layout;
 use super::master::{Master, Rendition, Variant};
@@ -281,16 +281,11 @@ impl Hls {
     }
 
     fn write_playlist(&mut self) {
-        let text = self.playlist.to_string();
-        self.replace(self.layout.temporary_playlist(), text, self.layout.playlist());
-    }
-
-    /// Replaces the file `to`, so that whoever reads it sees the old or the new one.
-    fn replace(&mut self, from: PathBuf, text: String, to: PathBuf) {
-        let data = Bytes::from(text);
-        self.ops.push_back(FileOp::Create { path: from.clone() });
-        self.ops.push_back(FileOp::Write { path: from.clone(), data });
-        self.ops.push_back(FileOp::Rename { from, to });
+        self.ops.push_back(FileOp::Put {
+            temporary: self.layout.temporary_playlist(),
+            path: self.layout.playlist(),
+            data: self.playlist.to_string().into(),
+        });
     }
 
     /// Whether there is a master playlist and it is to be [written](Self::write_master), as the
@@ -324,9 +319,11 @@ impl Hls {
     /// are published.
     pub fn write_master(&mut self, renditions: &[Option<Rendition>]) {
         if let Some(master) = &self.master {
-            let (from, to) = (master.temporary().clone(), master.playlist().clone());
-            let text = master.text(renditions);
-            self.replace(from, text, to);
+            self.ops.push_back(FileOp::Put {
+                temporary: master.temporary().clone(),
+                path: master.playlist().clone(),
+                data: master.text(renditions).into(),
+            });
         }
     }
 }

@@ -43,8 +43,11 @@ impl Output {
                 }
                 FileOp::Rename { from, to } => {
                     self.open.remove(&from).expect("a file that was created");
-                    fs::rename(from, &to).expect("rename");
-                    self.check_playlist(&to);
+                    fs::rename(from, to).expect("rename");
+                }
+                FileOp::Put { path, data, .. } => {
+                    fs::write(&path, data).expect("write");
+                    self.check_playlist(&path);
                 }
                 FileOp::Remove { path } => fs::remove_file(path).expect("remove"),
                 op => panic!("{op:?} is not of HLS"),
@@ -52,8 +55,8 @@ impl Output {
         }
     }
 
-    fn check_playlist(&self, renamed: &Path) {
-        if renamed == self.playlist {
+    fn check_playlist(&self, written: &Path) {
+        if written == self.playlist {
             assert!(self.segment_paths().iter().all(|segment| segment.exists()));
         }
     }

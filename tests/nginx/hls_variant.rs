@@ -49,6 +49,14 @@ fn renditions_are_listed_while_they_are_published_whichever_workers_have_them() 
     ffprobe.arg(nginx.http("hls/cam.m3u8"));
     assert_eq!(run(&mut ffprobe).lines().filter(|line| !line.is_empty()).count(), 3);
 
+    // Writing the master playlist does no harm to segments that are being written.
+    let playlist = wait_for("segments", || {
+        let text = String::from_utf8(get(&nginx.http("hls/cam_hi/index.m3u8"))?).expect("UTF-8");
+        (text.matches("#EXTINF:").count() >= 4).then_some(text)
+    });
+    assert!(!playlist.contains("#EXT-X-DISCONTINUITY\n"), "{playlist}");
+    assert!(!nginx.log().contains("[error]"));
+
     raw.stop();
     wait_master(&nginx, &["_low", "_hi"]);
     drop(low);

@@ -100,6 +100,10 @@ impl Writer {
             FileOp::Create { path } => self.open(path, false, create),
             FileOp::Replace { path, lock } => self.open(path, true, |path| replace(path, *lock)),
             FileOp::Append { path } => self.append(path),
+            FileOp::Put { temporary, path, data } => {
+                create(temporary)?.write_all(data)?;
+                fs::rename(temporary, path)
+            }
             FileOp::Write { path, data } => self.file(path)?.append(data),
             FileOp::Patch { path, offset, data } => {
                 self.file(path)?.file.write_all_at(data, *offset)
@@ -242,7 +246,7 @@ fn action(op: &FileOp) -> &'static str {
     match op {
         FileOp::Create { .. } | FileOp::Replace { .. } => "creating",
         FileOp::Append { .. } => "opening",
-        FileOp::Write { .. } | FileOp::Patch { .. } => "writing",
+        FileOp::Put { .. } | FileOp::Write { .. } | FileOp::Patch { .. } => "writing",
         FileOp::Close { .. } => "closing",
         FileOp::Rename { .. } => "renaming",
         FileOp::Remove { .. } => "removing",
@@ -277,6 +281,30 @@ mod tests {
             .unwrap();
         assert_eq!(fs::read(&name).unwrap(), b"one two");
         assert!(!temporary.exists());
+    }
+
+    #[test]
+    fn whole_files_are_written_beside_an_open_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let segment = path("segment.tmp");
+        let put = |data| FileOp::Put {
+            temporary: path("new/playlist.tmp"),
+            path: path("new/playlist"),
+            data: Bytes::from_static(data),
+        };
+        Writer::default()
+            .execute(&[
+                FileOp::Create { path: segment.clone() },
+                write(&segment, b"one "),
+                put(b"a longer one"),
+                write(&segment, b"two"),
+                put(b"short"),
+            ])
+            .unwrap();
+        assert_eq!(fs::read(segment).unwrap(), b"one two");
+        assert_eq!(fs::read(path("new/playlist")).unwrap(), b"short");
+        assert!(!path("new/playlist.tmp").exists());
     }
 
     #[test]
