@@ -14,6 +14,7 @@ mod access;
 mod access_log;
 mod api;
 mod beginnings;
+mod chain;
 mod config;
 mod conformance;
 mod ending;

@@ -184,38 +184,6 @@ fn nginx_quits_with_a_static_pull() {
 }
 
 #[test]
-fn chains_of_pulls_and_pushes_go_on_after_a_restart_in_the_middle() {
-    let origin = Nginx::start(LIVE);
-    let middle = Nginx::start_conf(&live(&format!("pull {};", origin.rtmp("live"))));
-    let last =
-        Nginx::start_conf(&live(&format!("pull {}; pull_reconnect 100ms;", middle.rtmp("live"))));
-    let _publisher = Publisher::endless(Clip::plain(), &origin.live("cam"));
-    let player = Player::start(&last.live("cam"));
-    player.wait_more(5);
-    restart_workers(&middle);
-    player.wait_more(60);
-
-    let end = Nginx::start(LIVE);
-    let push = format!("push {}; push_reconnect 100ms;", end.rtmp("live"));
-    let middle = Nginx::start_conf(&live(&push));
-    let push = format!("push {}; push_reconnect 100ms;", middle.rtmp("live"));
-    let first = Nginx::start_conf(&live(&push));
-    let _publisher = Publisher::endless(Clip::plain(), &first.live("cam"));
-    let player = Player::start(&end.live("cam"));
-    player.wait_more(5);
-    restart_workers(&middle);
-    player.wait_more(60);
-}
-
-/// Ends all workers at once, sessions and all.
-fn restart_workers(nginx: &Nginx) {
-    nginx.allow("exited on signal 9");
-    for worker in nginx.workers() {
-        kill_process(Pid::from_raw(worker as i32).unwrap(), Signal::KILL).unwrap();
-    }
-}
-
-#[test]
 fn a_push_over_tls_wants_a_certificate_that_it_can_trust() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();

@@ -5,6 +5,7 @@ pub mod files;
 pub mod hls;
 pub mod http_server;
 pub mod media;
+pub mod network;
 pub mod nginx;
 pub mod player;
 pub mod process;

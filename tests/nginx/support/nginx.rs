@@ -11,7 +11,7 @@ use std::thread;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::process::{Process, children, command};
+use super::process::{Process, children, command, has_ended, kill};
 use super::{wait_for, wait_until};
 
 /// The C module, from Debian's package `libnginx-mod-rtmp`, and the nginx that it is for.
@@ -285,6 +285,16 @@ impl Nginx {
     pub fn wait_exit(&mut self) {
         let status = self.process.wait();
         assert!(status.success(), "nginx ended with {status}");
+    }
+
+    /// Ends all processes of nginx at once, as the end of a machine does.
+    pub fn kill(mut self) {
+        let workers = self.workers();
+        // The master first, or it would start others.
+        kill(self.master());
+        self.process.wait();
+        workers.iter().copied().for_each(kill);
+        wait_until("the workers' end", || workers.iter().all(|&pid| has_ended(pid)));
     }
 
     fn alerts(&self) -> Vec<String> {

@@ -101,6 +101,18 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Ends process `pid` at once, whoever started it.
+pub fn kill(pid: u32) {
+    let pid = Pid::from_raw(pid as i32).expect("a process");
+    kill_process(pid, Signal::KILL).expect("to kill a process");
+}
+
+/// Whether process `pid` has ended, though nobody may have asked how.
+pub fn has_ended(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
+        || !Path::new(&format!("/proc/{pid}")).exists()
+}
+
 /// The children of process `parent`, each with its command line.
 pub fn children(parent: u32) -> Vec<(u32, String)> {
     let pids = fs::read_dir("/proc")
