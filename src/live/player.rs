@@ -64,7 +64,7 @@ impl Player {
     /// connection may. None is empty.
     pub fn gather<'a>(&self, log: &'a FrameLog) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut cursor = self.cursor;
-        iter::from_fn(move || cursor.step(log).map(Bytes::as_ref))
+        iter::from_fn(move || cursor.step(log).map(|(_, bytes)| bytes.as_ref()))
     }
 
     /// Moves on by `sent` bytes of [`partial`](Self::partial) and of what
@@ -75,7 +75,7 @@ impl Player {
         self.partial.advance(finished);
         sent -= finished;
         while sent > 0 {
-            let Some(bytes) = self.cursor.step(log) else {
+            let Some((_, bytes)) = self.cursor.step(log) else {
                 debug_assert!(false, "more bytes sent than were gathered");
                 return;
             };
@@ -86,6 +86,15 @@ impl Player {
             sent -= bytes.len();
         }
         self.pass_unwanted(log);
+    }
+
+    /// The next frame this player lacks, which counts as sent from then on: for a connection that
+    /// keeps what it could not send, and then instead of [`gather`](Self::gather) and
+    /// [`advance`](Self::advance). A preamble is a [`FrameKind::Header`].
+    pub fn take<'a>(&mut self, log: &'a FrameLog) -> Option<(FrameKind, &'a Bytes)> {
+        let (kind, bytes) = self.cursor.step(log)?;
+        self.sent += bytes.len() as u64;
+        Some((kind, bytes))
     }
 
     /// Pauses or resumes. A paused player gets nothing but the rest of a partly sent frame; on
@@ -154,7 +163,7 @@ enum State {
 
 impl Cursor {
     /// The next thing to send; moves past it.
-    fn step<'a>(&mut self, log: &'a FrameLog) -> Option<&'a Bytes> {
+    fn step<'a>(&mut self, log: &'a FrameLog) -> Option<(FrameKind, &'a Bytes)> {
         if self.paused {
             return None;
         }
@@ -164,12 +173,12 @@ impl Cursor {
                 && let Some(entry) = self.start(log, lagged)
                 && entry.headers_end > known
             {
-                return Some(&entry.preamble);
+                return Some((FrameKind::Header, &entry.preamble));
             }
             let frame = log.frame(self.next)?;
             self.next += 1;
             if self.takes(frame.kind) {
-                return frame.chunks();
+                return frame.chunks().map(|chunks| (frame.kind, chunks));
             }
         }
     }
@@ -295,6 +304,20 @@ mod tests {
         player.advance(log, frames.iter().map(|frame| frame.len()).sum());
         assert_eq!(player.gather(log).count(), 0);
         frames.iter().map(|frame| char::from(frame[0])).collect()
+    }
+
+    #[test]
+    fn what_is_taken_is_what_is_gathered() {
+        let mut log = log_of("BHKabKcAd");
+        let (mut gathering, mut taking) = (Player::new(&log), Player::new(&log));
+        let mut take = |log: &FrameLog| {
+            let taken = iter::from_fn(|| taking.take(log)).map(|(_, bytes)| char::from(bytes[0]));
+            taken.collect::<String>()
+        };
+        assert_eq!(take(&log), play(&mut gathering, &log));
+        append(&mut log, "eTKf");
+        assert_eq!(take(&log), play(&mut gathering, &log));
+        assert_eq!(taking.bytes_sent(), gathering.bytes_sent());
     }
 
     #[test]

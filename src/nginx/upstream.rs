@@ -1,5 +1,7 @@
 //! A connection to another server, which one stream is pushed to or pulled from.
 
+mod pushing;
+
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +14,14 @@ use super::log::{Context, Level};
 use super::outbox::Outbox;
 use super::peer::READ_BUDGET;
 use super::relays::RelayId;
-use super::sending::{self, Progress};
 use super::worker::{self, Shared, Worker};
 use super::{event, guard};
 use crate::client::Publication;
 use crate::exec::Facts;
-use crate::live::{Channel, FrameLog, Player, SessionId, StreamId, StreamKey};
-use crate::relay::{Direction, Route, Target};
+use crate::live::{SessionId, StreamId, StreamKey};
+use crate::relay::{Direction, Forwarding, Route, Target};
 use crate::rtmp::client::{Client, ClientConfig, Event};
-use crate::rtmp::session::{Output, PublishRefusal, STREAM_ID};
+use crate::rtmp::session::{Output, PublishRefusal};
 use crate::rtmp::{self, Message};
 use crate::stat::ClientReport;
 use crate::time::Instant;
@@ -84,7 +85,10 @@ enum Role {
     /// Pulls.
     Publisher(StreamId),
     /// Pushes.
-    Player(StreamId),
+    Player {
+        stream: StreamId,
+        forwarding: Box<Forwarding>,
+    },
 }
 
 /// Why the session ends.
@@ -113,8 +117,6 @@ pub(super) enum End {
     /// Not before the server has been told: see [`Upstream::close`].
     #[error("the publisher has left")]
     PublisherLeft,
-    #[error("server has given message stream {0}, and only {STREAM_ID} is supported")]
-    MessageStream(u32),
     #[error("server does not read what it is sent")]
     Unread,
 }
@@ -287,25 +289,6 @@ impl Upstream {
         Ok(())
     }
 
-    /// Becomes a player of the stream: what players get is what the server gets.
-    fn push(&mut self, stream_id: u32, shared: &mut Shared) -> Result<(), End> {
-        if stream_id != STREAM_ID {
-            return Err(End::MessageStream(stream_id));
-        }
-        let key = self.local.key();
-        if shared.streams.publisher(&key).is_none() {
-            return self.close(shared);
-        }
-        let stream = shared.streams.play(self.id, key, &self.local.application.stream);
-        if let Some(channel) = shared.streams.channel_mut(stream) {
-            channel.relays.insert(self.id);
-        }
-        self.role = Role::Player(stream);
-        self.connection.log(Level::Info, format_args!("pushing"));
-        shared.relay_succeeded(self.relay);
-        Ok(())
-    }
-
     fn take_media(&mut self, message: Message, shared: &mut Shared) -> Result<(), End> {
         let stream = match self.role {
             Role::Publisher(stream) => stream,
@@ -332,37 +315,6 @@ impl Upstream {
         Ok(stream)
     }
 
-    /// Sends what there is for the server.
-    fn flush(&mut self, shared: &mut Shared) -> Result<(), End> {
-        let channel = match self.role {
-            Role::Player(stream) => shared.streams.channel_mut(stream),
-            _ => None,
-        };
-        match channel {
-            Some(Channel { players, stream, .. }) => {
-                let id = self.id;
-                self.send(players.get_mut(&id).map(|player| (player, stream.log())))
-            }
-            None => self.send(None),
-        }
-    }
-
-    /// Sends answers and, when pushing, frames.
-    pub(super) fn send(&mut self, player: Option<(&mut Player, &FrameLog)>) -> Result<(), End> {
-        let timeout = self.local.application.send_timeout;
-        match sending::send(&mut self.connection, &mut self.outbox, player, timeout)? {
-            Progress::AllSent if self.closing == Closing::Sending => {
-                self.linger();
-                Ok(())
-            }
-            Progress::AllSent if self.ends && matches!(self.role, Role::Player(_)) => {
-                Err(End::PublisherLeft)
-            }
-            Progress::AllSent | Progress::Waiting => Ok(()),
-            Progress::Unread => Err(End::Unread),
-        }
-    }
-
     /// Says why the session ends, and leaves the stream.
     pub(super) fn finalize(&mut self, end: &End, shared: &mut Shared) {
         self.connection.log(Level::Info, format_args!("{end}"));
@@ -380,12 +332,10 @@ impl Upstream {
                 let facts = Facts::of_publication(publication);
                 shared.run_commands(&application.exec.publish_done, &facts);
             }
-            Role::Player(stream) => {
+            Role::Player { stream, .. } => {
                 if let Some(channel) = shared.streams.channel_mut(stream)
                     && let Some(player) = channel.players.get(&self.id)
                 {
-                    // What comes next on the connection has to come after a whole message.
-                    self.outbox.push_front(player.partial());
                     channel.sent_before += player.bytes_sent();
                 }
                 shared.streams.stop(stream, self.id);

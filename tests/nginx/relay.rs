@@ -1,6 +1,7 @@
 //! Relays: streams that are pushed to other servers and pulled from them.
 
 use std::fs;
+use std::net::TcpListener;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -9,7 +10,7 @@ use crate::support::nginx::{Conf, Nginx};
 use crate::support::player::Player;
 use crate::support::process::{command, run};
 use crate::support::publisher::Publisher;
-use crate::support::raw::{Peer, VIDEO};
+use crate::support::raw::{AUDIO, DATA, Peer, VIDEO, object, string};
 use crate::support::{wait_for, wait_until};
 
 const LIVE: &str = "application live { live on; }";
@@ -46,6 +47,30 @@ fn a_push_takes_the_name_the_arguments_and_the_filter() {
     Player::start(&origin.rtmp("in/x-cam")).wait_more(5);
     Player::start(&origin.rtmp("other/cam")).wait_more(5);
     assert_eq!(count(&edge, "pushing"), 2);
+}
+
+#[test]
+fn a_push_is_like_an_encoders_on_the_message_stream_that_its_server_gives() {
+    for stream_id in [1, 5] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().unwrap().port();
+        let edge = Nginx::start_conf(&live(&format!("meta copy; push rtmp://127.0.0.1:{port}/x;")));
+        let mut publisher = Peer::publish(edge.rtmp_port(), "live", "cam");
+        let mut server = Peer::accept(&listener);
+        server.admit_publisher(stream_id);
+        edge.wait_log(&["pushing"]);
+        let metadata = [string("onMetaData"), object(&[("encoder", string("mine"))])].concat();
+        let picture = [&[0x17, 1, 0, 0, 0][..], &[7; 50_000]].concat();
+        publisher.send(5, DATA, 1, 0, &metadata);
+        publisher.send(6, VIDEO, 1, 40, &picture);
+        publisher.send(4, AUDIO, 1, 50, &[0xaf, 1, 9]);
+        let data = [string("@setDataFrame"), metadata].concat();
+        for (kind, payload) in [(DATA, data), (VIDEO, picture), (AUDIO, vec![0xaf, 1, 9])] {
+            let message = server.wait_media();
+            assert_eq!((message.kind, message.stream_id), (kind, stream_id));
+            assert_eq!(message.payload, payload);
+        }
+    }
 }
 
 #[test]

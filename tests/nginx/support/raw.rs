@@ -1,7 +1,7 @@
 //! RTMP peers made by hand, for what no real client would send, and captures played back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ pub const PING_REQUEST: u8 = 6;
 #[derive(Clone, Debug)]
 pub struct Message {
     pub kind: u8,
+    pub stream_id: u32,
     pub timestamp: u32,
     pub payload: Vec<u8>,
 }
@@ -64,8 +65,41 @@ impl Peer {
         stream.read_exact(&mut answer).expect("S0, S1 and S2");
         assert_eq!(answer[0], 3, "S0 is the version");
         stream.write_all(&answer[1..1537]).expect("to send C2");
+        Self::past_handshake(stream)
+    }
+
+    /// The server's side of the next connection to `listener`, after the simple handshake.
+    #[track_caller]
+    pub fn accept(listener: &TcpListener) -> Self {
+        let (mut stream, _) = listener.accept().expect("a client");
+        be_patient(&stream);
+        let mut request = vec![0; 1 + 1536];
+        stream.read_exact(&mut request).expect("C0 and C1");
+        stream.write_all(&[&hello()[..], &request[1..]].concat()).expect("to send S0, S1 and S2");
+        stream.read_exact(&mut request[1..]).expect("C2");
+        Self::past_handshake(stream)
+    }
+
+    fn past_handshake(stream: TcpStream) -> Self {
         let deadline = Instant::now() + 2 * PATIENCE;
         Self { stream, reader: ChunkReader::default(), chunk_size: 128, deadline }
+    }
+
+    /// Lets a client publish, and has it send the stream on message stream `stream_id`.
+    #[track_caller]
+    pub fn admit_publisher(&mut self, stream_id: u32) {
+        self.wait_for("connect");
+        let success = object(&[("code", string("NetConnection.Connect.Success"))]);
+        self.command(0, &[string("_result"), number(1.0), null(), success].concat());
+        let created = self.wait_for("createStream");
+        let transaction = &created.payload[string("createStream").len()..][..9];
+        let answer = [&string("_result")[..], transaction, &null(), &number(stream_id.into())];
+        self.command(0, &answer.concat());
+        let publish = self.wait_for("publish");
+        assert_eq!(publish.stream_id, stream_id);
+        let status = [("level", string("status")), ("code", string("NetStream.Publish.Start"))];
+        let status = [string("onStatus"), number(0.0), null(), object(&status)].concat();
+        self.command(stream_id, &status);
     }
 
     /// Connects, and enters `application`.
@@ -211,6 +245,17 @@ impl Peer {
         }
     }
 
+    /// Reads on until the other end sends audio, video or data.
+    #[track_caller]
+    pub fn wait_media(&mut self) -> Message {
+        loop {
+            let message = self.receive().expect("media before the end");
+            if matches!(message.kind, AUDIO | VIDEO | DATA) {
+                return message;
+            }
+        }
+    }
+
     /// Reads on until the server closes the connection; gives what it said.
     #[track_caller]
     pub fn wait_closed(&mut self) -> Vec<Message> {
@@ -230,10 +275,14 @@ impl Drop for Peer {
 #[track_caller]
 pub fn dial(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("to connect");
+    be_patient(&stream);
+    stream
+}
+
+fn be_patient(stream: &TcpStream) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream
 }
 
 /// Whether the server closes `stream` within `limit`; what it sends until then is thrown away.
@@ -302,16 +351,8 @@ pub fn connect(application: &str) -> Vec<u8> {
 
 /// The command `connect` to `application` at `url`.
 pub fn connect_to(url: &str, application: &str) -> Vec<u8> {
-    let property = |name: &str, value: Vec<u8>| [string(name)[1..].to_vec(), value].concat();
-    [
-        string("connect"),
-        number(1.0),
-        vec![3],
-        property("app", string(application)),
-        property("tcUrl", string(url)),
-        vec![0, 0, 9],
-    ]
-    .concat()
+    let properties = object(&[("app", string(application)), ("tcUrl", string(url))]);
+    [string("connect"), number(1.0), properties].concat()
 }
 
 /// The command `connect` of a client that announces `capsEx` (Enhanced RTMP 2).
@@ -331,6 +372,12 @@ pub fn number(value: f64) -> Vec<u8> {
     [&[0][..], &value.to_be_bytes()].concat()
 }
 
+/// An AMF0 object.
+pub fn object(properties: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let properties = properties.iter().map(|(name, value)| [&string(name)[1..], value].concat());
+    [vec![3], properties.collect::<Vec<_>>().concat(), vec![0, 0, 9]].concat()
+}
+
 /// The AMF0 null.
 pub fn null() -> Vec<u8> {
     vec![5]
@@ -346,6 +393,7 @@ struct ChunkReader {
 #[derive(Clone, Default)]
 struct ChunkStream {
     kind: u8,
+    stream_id: u32,
     length: usize,
     timestamp: u32,
     delta: u32,
@@ -369,7 +417,8 @@ impl ChunkReader {
             let stream = &mut self.streams[csid];
             if stream.payload.len() == stream.length {
                 let payload = std::mem::take(&mut stream.payload);
-                return Some(Message { kind: stream.kind, timestamp: stream.timestamp, payload });
+                let ChunkStream { kind, stream_id, timestamp, .. } = *stream;
+                return Some(Message { kind, stream_id, timestamp, payload });
             }
         }
     }
@@ -390,6 +439,9 @@ impl ChunkReader {
         if format < 2 {
             stream.length = be24(&fields[3..6]) as usize;
             stream.kind = fields[6];
+        }
+        if format == 0 {
+            stream.stream_id = u32::from_le_bytes(fields[7..11].try_into().expect("4 bytes"));
         }
         if stream.is_extended {
             let extended = self.buffer.get(at..at + 4)?.try_into().expect("4 bytes");
