@@ -6,10 +6,12 @@ mod file;
 mod fragment;
 mod init;
 mod muxer;
+mod random_access;
 mod sample_entry;
 
 pub use file::{FileWriter, TracksChanged};
 pub use muxer::Muxer;
+pub use random_access::SyncPoint;
 
 use crate::media::{TrackKind, Tracks};
 use crate::time::Ticks;

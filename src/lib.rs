@@ -55,6 +55,7 @@ pub mod proxy_protocol;
 pub mod record;
 pub mod relay;
 pub mod rtmp;
+mod spread;
 pub mod stat;
 pub mod time;
 pub mod virtual_host;

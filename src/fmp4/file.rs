@@ -5,6 +5,7 @@ use std::mem;
 use bytes::{Bytes, BytesMut};
 
 use super::muxer::Muxer;
+use super::random_access::{RandomAccess, SyncPoint};
 use crate::media::{AccessUnit, MediaEvent, PerTrack, Timeline, TrackConfig, TrackKind, Tracks};
 use crate::time::Ticks;
 
@@ -55,6 +56,9 @@ enum State {
 struct Writing {
     muxer: Muxer,
     fragment_start: Option<Ticks>,
+    /// How long the file is.
+    position: u64,
+    index: RandomAccess,
     /// Where in the file its duration belongs.
     duration_at: u64,
 }
@@ -101,14 +105,14 @@ impl FileWriter {
         self.written += (out.len() - before) as u64;
     }
 
-    /// Writes all that waits. Gives what is to be written over what is at a position in the file: its
-    /// duration. None if there is nothing in it.
+    /// Writes all that waits, and the index of keyframes. Gives what is to be written over what is at a
+    /// position in the file: its duration. None if there is nothing in it.
     pub fn finish(&mut self, out: &mut BytesMut) -> Option<(u64, Bytes)> {
         self.end_probe(out);
         match &mut self.state {
             State::Probing(_) => None,
             State::Writing(writing) => {
-                writing.muxer.finish(out);
+                writing.finish(out);
                 Some((writing.duration_at, writing.muxer.duration()))
             }
         }
@@ -192,9 +196,10 @@ impl FileWriter {
 impl Writing {
     /// Begins to write at a position in the file.
     fn begin(tracks: Tracks, position: u64, out: &mut BytesMut) -> Self {
-        let muxer = Muxer::new(tracks);
+        let (muxer, start) = (Muxer::new(tracks), out.len());
         let duration_at = position + muxer.write_init(out) as u64;
-        Self { muxer, fragment_start: None, duration_at }
+        let position = position + (out.len() - start) as u64;
+        Self { muxer, fragment_start: None, position, index: RandomAccess::new(), duration_at }
     }
 
     fn push(&mut self, unit: &AccessUnit, out: &mut BytesMut) {
@@ -210,8 +215,25 @@ impl Writing {
 
     /// Ends the fragment. The next one starts with what waits, or with what comes.
     fn end_fragment(&mut self, next: Option<Ticks>, out: &mut BytesMut) {
-        self.muxer.end_fragment(out);
+        self.write(out, Muxer::end_fragment);
         self.fragment_start = next;
+    }
+
+    fn finish(&mut self, out: &mut BytesMut) {
+        self.write(out, Muxer::finish);
+        self.index.write(out);
+    }
+
+    fn write(
+        &mut self,
+        out: &mut BytesMut,
+        fragment: impl FnOnce(&mut Muxer, &mut BytesMut) -> Option<SyncPoint>,
+    ) {
+        let start = out.len();
+        if let Some(point) = fragment(&mut self.muxer, out) {
+            self.index.push(self.position, point);
+        }
+        self.position += (out.len() - start) as u64;
     }
 
     /// How long a fragment is that ends with the arrival of `unit`.
@@ -361,6 +383,30 @@ mod tests {
         let (position, data) = file.writer.finish(&mut file.out).unwrap();
         assert_eq!(position, at as u64);
         assert_eq!(data, b"\0\0\0\x14mehd\x01\0\0\0\0\0\0\0\0\0\0\x50"[..]);
+    }
+
+    #[test]
+    fn the_index_tells_where_keyframes_are() {
+        let mut file = File::new(BOTH, [avc_config(), aac_config()]);
+        let mut bytes = BytesMut::new();
+        for millis in (0..3000).step_by(40) {
+            file.push(Video, millis, millis % 1200 == 0);
+            bytes.extend_from_slice(&file.out);
+        }
+        file.finish();
+        bytes.extend_from_slice(&file.out);
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        let index = bytes.len() - number(bytes.len() - 4) as usize;
+        let entries = bytes[index + 8 + 24..bytes.len() - 16].chunks(22);
+        let entries: Vec<_> = entries
+            .map(|entry| {
+                let long = |at: usize| u64::from_be_bytes(entry[at..at + 8].try_into().unwrap());
+                let at = long(8) as usize;
+                assert_eq!(bytes[at + 4..at + 8], *b"moof");
+                (long(0) / 90, entry[16], entry[17], entry[21])
+            })
+            .collect();
+        assert_eq!(entries, [(0, 1, 1, 1), (1200, 1, 1, 6), (2400, 1, 1, 11)]);
     }
 
     #[test]

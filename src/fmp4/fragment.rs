@@ -17,6 +17,18 @@ pub struct Run {
     pub samples: Vec<Sample>,
 }
 
+impl Run {
+    /// The first sample at which decoding can start, counted from 0, and when it is presented.
+    pub fn first_sync(&self) -> Option<(u32, u64)> {
+        let index = self.samples.iter().position(|sample| sample.keyframe)?;
+        let (before, from_there) = self.samples.split_at(index);
+        let passed: u64 = before.iter().map(|sample| u64::from(sample.duration)).sum();
+        let offset = from_there.first().map_or(0, |sample| sample.composition_offset.into());
+        let time = (self.decode_time + passed).saturating_add_signed(offset);
+        Some((u32::try_from(index).ok()?, time))
+    }
+}
+
 /// A sample, with times in its track's timescale.
 #[derive(Debug)]
 pub struct Sample {

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::fragment::{self, Run, Sample};
+use super::random_access::SyncPoint;
 use super::{init, timescale};
 use crate::media::{AccessUnit, AudioConfig, PerTrack, TrackKind, Tracks};
 use crate::time::Ticks;
@@ -95,18 +96,18 @@ impl Muxer {
     }
 
     /// Ends the fragment: writes all samples that came, but the last picture. If that is none,
-    /// nothing.
-    pub fn end_fragment(&mut self, out: &mut BytesMut) {
+    /// nothing. Gives where in it decoding can start.
+    pub fn end_fragment(&mut self, out: &mut BytesMut) -> Option<SyncPoint> {
         let pictures = self.queues.video.waiting.len().saturating_sub(1);
-        self.write_fragment(pictures, out);
+        self.write_fragment(pictures, out)
     }
 
-    /// Ends the last fragment: writes all samples.
-    pub fn finish(&mut self, out: &mut BytesMut) {
-        self.write_fragment(self.queues.video.waiting.len(), out);
+    /// Ends the last fragment: writes all samples. Gives where in it decoding can start.
+    pub fn finish(&mut self, out: &mut BytesMut) -> Option<SyncPoint> {
+        self.write_fragment(self.queues.video.waiting.len(), out)
     }
 
-    fn write_fragment(&mut self, pictures: usize, out: &mut BytesMut) {
+    fn write_fragment(&mut self, pictures: usize, out: &mut BytesMut) -> Option<SyncPoint> {
         let frames = self.queues.audio.waiting.len();
         let counts = [(TrackKind::Video, pictures), (TrackKind::Audio, frames)];
         let runs: Vec<Run> = counts
@@ -114,12 +115,24 @@ impl Muxer {
             .filter_map(|(kind, count)| self.queues[kind].take(kind, count))
             .collect();
         if runs.is_empty() {
-            return;
+            return None;
         }
         let samples = runs.iter().flat_map(|run| &run.samples);
         self.pending_bytes -= samples.map(|sample| cost(&sample.data)).sum::<usize>();
         self.sequence_number = self.sequence_number.wrapping_add(1);
         fragment::write(self.sequence_number, &runs, out);
+        self.sync_point(&runs)
+    }
+
+    /// Where in a fragment decoding can start: at a picture, if there are any in the file.
+    fn sync_point(&self, runs: &[Run]) -> Option<SyncPoint> {
+        let track = match self.tracks.has(TrackKind::Video) {
+            true => TrackKind::Video,
+            false => TrackKind::Audio,
+        };
+        let (number, run) = (1..).zip(runs).find(|(_, run)| run.kind == track)?;
+        let (index, time) = run.first_sync()?;
+        Some(SyncPoint { track, time, track_fragment: number, sample: index + 1 })
     }
 
     /// Where a picture starts, and where it ends if it is shown as long as the one before it.

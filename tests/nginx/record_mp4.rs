@@ -4,11 +4,12 @@ use std::path::Path;
 
 use crate::record::{assert_duration, digests, kill_worker, wait_recorded};
 use crate::support::enhanced::{Codec, EnhancedClip};
-use crate::support::media::{Clip, Frame, Frames, assert_unbroken};
+use crate::support::media::{Clip, Frame, Frames, assert_unbroken, flv_tags};
 use crate::support::nginx::Nginx;
 use crate::support::player::Player;
 use crate::support::process::{command, run};
 use crate::support::publisher::Publisher;
+use crate::support::raw::{AUDIO, VIDEO};
 use crate::support::{wait_for, wait_until};
 
 const SERVER: &str =
@@ -114,15 +115,22 @@ fn a_file_plays_while_it_is_written_and_after_a_crash() {
     assert_duration(&path, left.video.len() as f64 / 25.0);
 }
 
-/// Publishes a clip, and checks its recording.
+/// Publishes a clip, and checks its recordings.
 #[track_caller]
 fn record_enhanced(video: Option<Codec>, audio: Codec, expected: &[&str]) {
-    let nginx = Nginx::start(SERVER);
+    let nginx = Nginx::start(
+        "application live {
+            live on; record all; record_path rec; record_format mp4;
+            recorder flv { record all; record_path rec/flv; record_format flv; }
+        }",
+    );
     let clip = EnhancedClip::encode(video, audio, 3);
     clip.publish(nginx.rtmp_port(), "live", "cam");
     let path = nginx.prefix().join("rec/cam.mp4");
-    assert_eq!(wait_recorded(&nginx, 1), [&*path]);
+    let flv = nginx.prefix().join("rec/flv/cam.flv");
+    assert_eq!(wait_recorded(&nginx, 2), [&*path, &*flv]);
 
+    assert_published(&flv, &clip);
     assert_eq!(streams(&path, "codec_name,codec_tag_string,width,height,time_base"), expected);
     assert_duration(&path, 3.0);
     assert_eq!(complaints(&path), "");
@@ -135,6 +143,42 @@ fn record_enhanced(video: Option<Codec>, audio: Codec, expected: &[&str]) {
     let expected = clip.audio_packets - 10..=clip.audio_packets;
     assert!(expected.contains(&frames.audio.len()), "{} of {expected:?}", frames.audio.len());
     assert_eq!(Frames::decoded(&path).video.len(), clip.pictures.len());
+}
+
+/// Asserts that an FLV file holds what was published, but for sound before the first picture.
+#[track_caller]
+fn assert_published(path: &Path, clip: &EnhancedClip) {
+    /// The first byte of a sequence header's payload.
+    const HEADER: u8 = 0x90;
+    let tags = flv_tags(path);
+    for kind in [VIDEO, AUDIO] {
+        let of = |all: &[(u8, u32, Vec<u8>)]| -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+            let of_kind = all.iter().filter(|(it, _, _)| *it == kind);
+            of_kind.map(|(_, _, payload)| payload.clone()).partition(|it| it[0] == HEADER)
+        };
+        let (headers, frames) = of(&tags);
+        let (published_headers, published) = of(&clip.messages);
+        assert_eq!(headers, published_headers);
+        let missing = published.len() - frames.len();
+        assert!(missing <= if kind == AUDIO { 10 } else { 0 }, "{missing} are missing");
+        assert_eq!(frames, published[missing..]);
+    }
+}
+
+#[test]
+fn the_index_of_keyframes_is_read_by_players() {
+    let nginx = Nginx::start(SERVER);
+    Publisher::once(Clip::plain(), &nginx.live("cam")).finish();
+    let [path] = &wait_recorded(&nginx, 1)[..] else { panic!("{}", nginx.log()) };
+    // ffmpeg jumps to the fragment that the index names, without having read those before it.
+    let mut ffmpeg = command("ffmpeg");
+    ffmpeg.args(["-v", "trace", "-ss", "3.5", "-i"]).arg(path);
+    let output = ffmpeg.args(["-map", "0:v", "-c", "copy", "-frames:v", "1"]);
+    let output = output.args(["-f", "framemd5", "-"]).output().expect("ffmpeg");
+    let frames = Frames::parse(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(frames.video[0].md5, Clip::plain().frames.video[75].md5);
+    let trace = String::from_utf8_lossy(&output.stderr);
+    assert!(trace.contains("stream has mfra"), "{trace}");
 }
 
 #[test]
