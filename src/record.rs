@@ -13,6 +13,7 @@ mod opening;
 mod recorder;
 mod recording;
 mod timeline;
+mod strftime;
 
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,11 @@ mod tests;
 use ::time::UtcOffset;
 
 pub use config::{Format, Limits, Media, RecorderConfig, Video};
-pub use names::{Suffix, SuffixError};
+pub use names::Suffix;
 pub use recorder::Recorder;
 
 use crate::time::{Instant, UnixMillis};
+pub use strftime::{TimeFormat, UnknownConversion};
 
 /// The time, on each of the clocks that a recorder looks at.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use ::time::format_description::{self, OwnedFormatItem};
 use ::time::{OffsetDateTime, UtcOffset};
 
 use super::Now;
 use super::config::RecorderConfig;
+use super::strftime::{TimeFormat, UnknownConversion};
 use crate::package::{NameError, percent_encode};
 
 /// The longest part of a file's name that stands for its stream, in bytes: with a time and most
@@ -19,27 +19,20 @@ pub enum Suffix {
     /// The same for all.
     Fixed(String),
     /// When the file was begun, in local time.
-    Dated(OwnedFormatItem),
+    Dated(TimeFormat),
 }
-
-/// A suffix with a `%` that `strftime` does not know.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SuffixError(String);
 
 impl Suffix {
     /// A suffix, with conversions as `strftime` has them in the C locale.
     ///
     /// # Errors
     ///
-    /// A conversion that there is not. `%Z` is one too: the name of a time zone is not known.
-    pub fn parse(text: &str) -> Result<Self, SuffixError> {
+    /// A conversion that there is not.
+    pub fn parse(text: &str) -> Result<Self, UnknownConversion> {
         if !text.contains('%') {
             return Ok(Self::Fixed(text.to_owned()));
         }
-        format_description::parse_strftime_owned(text)
-            .map(Self::Dated)
-            .map_err(|error| SuffixError(error.to_string()))
+        TimeFormat::parse(text).map(Self::Dated)
     }
 
     fn at(&self, unix_seconds: u64, utc_offset: UtcOffset) -> String {
@@ -48,7 +41,7 @@ impl Suffix {
             Self::Dated(format) => i64::try_from(unix_seconds)
                 .ok()
                 .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-                .and_then(|time| time.to_offset(utc_offset).format(format).ok())
+                .map(|time| format.at(time.to_offset(utc_offset)))
                 .unwrap_or_default(),
         }
     }
