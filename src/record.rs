@@ -7,13 +7,14 @@
 mod config;
 mod file;
 mod headers;
+mod loss;
 mod mp4;
 mod names;
 mod opening;
 mod recorder;
 mod recording;
-mod timeline;
 mod strftime;
+mod timeline;
 
 #[cfg(test)]
 mod tests;
@@ -21,11 +22,12 @@ mod tests;
 use ::time::UtcOffset;
 
 pub use config::{Format, Limits, Media, RecorderConfig, Video};
+pub use loss::Loss;
 pub use names::Suffix;
 pub use recorder::Recorder;
+pub use strftime::{TimeFormat, UnknownConversion};
 
 use crate::time::{Instant, UnixMillis};
-pub use strftime::{TimeFormat, UnknownConversion};
 
 /// The time, on each of the clocks that a recorder looks at.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use crate::control::Switch;
 use crate::file_op::FileOp;
 use crate::live::StreamKey;
 use crate::package::NameError;
-use crate::record::{Now, Recorder};
+use crate::record::{Loss, Now, Recorder};
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
 use crate::time::Instant;
@@ -228,12 +228,13 @@ impl Recording {
                 }
             }
         }
-        while let Some(error) = self.recorder.poll_error() {
+        while let Some(loss) = self.recorder.poll_loss() {
             let (name, by) = (&self.publication.name, &self.settings.config);
-            log::cycle(
-                Level::Warn,
-                format_args!("not in the recordings of \"{name}\" by {by}: {error}"),
-            );
+            let level = match loss {
+                Loss::Media(_) => Level::Warn,
+                Loss::NotOpened(_) => Level::Error,
+            };
+            log::cycle(level, format_args!("not in the recordings of \"{name}\" by {by}: {loss}"));
         }
         while let Some(status) = self.recorder.poll_status() {
             if self.settings.notify {

@@ -172,9 +172,9 @@ mod tests {
                 kind => bench.push(kind, message.timestamp, &message.payload),
             }
         }
-        let errors: Vec<_> = std::iter::from_fn(|| bench.recorder.poll_error()).collect();
-        assert_eq!(errors.len(), 1, "{errors:?}");
-        assert_eq!(errors[0].to_string(), "unsupported audio codec: FLAC");
+        let losses: Vec<_> = std::iter::from_fn(|| bench.recorder.poll_loss()).collect();
+        assert_eq!(losses.len(), 1, "{losses:?}");
+        assert_eq!(losses[0].to_string(), "unsupported audio codec: FLAC");
         let recorded = bench.finish().files.into_values().next().unwrap();
         let video: Vec<_> =
             messages.into_iter().filter(|it| it.kind == MessageType::Video).collect();

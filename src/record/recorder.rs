@@ -12,13 +12,13 @@ use super::Now;
 use super::config::{Media, RecorderConfig, Video};
 use super::file::{File, WriteError};
 use super::headers::{Headers, Kind};
+use super::loss::Loss;
 use super::names::Names;
 use super::opening::{Held, Opening};
 use super::recording::Recording;
 use super::timeline::{STEP, Timeline};
 use crate::file_op::FileOp;
 use crate::flv::Survey;
-use crate::media;
 use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a file is open, while nothing else happens.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How many different errors of one publish are told.
+/// How many different losses of one publish are told.
 const MAX_REPORTED: usize = 8;
 
 /// One recorder of a publish. Messages in, file operations out: drain [`poll_op`](Self::poll_op) and
@@ -63,9 +63,9 @@ pub struct Recorder {
     finished: bool,
     ops: VecDeque<FileOp>,
     statuses: VecDeque<RecordStatus>,
-    errors: VecDeque<media::Error>,
-    /// The errors that were told.
-    reported: Vec<media::Error>,
+    losses: VecDeque<Loss>,
+    /// The losses that were told.
+    reported: Vec<Loss>,
 }
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Recorder {
             finished: false,
             ops: VecDeque::new(),
             statuses: VecDeque::new(),
-            errors: VecDeque::new(),
+            losses: VecDeque::new(),
             reported: Vec::new(),
         })
     }
@@ -245,8 +245,8 @@ impl Recorder {
     }
 
     /// The next reason why messages are not recorded, of those that were not told before.
-    pub fn poll_error(&mut self) -> Option<media::Error> {
-        self.errors.pop_front()
+    pub fn poll_loss(&mut self) -> Option<Loss> {
+        self.losses.pop_front()
     }
 
     /// Whether a file may begin with a message of that kind.
@@ -314,6 +314,8 @@ impl Recorder {
             State::Opening(opening) => {
                 let held = Held { message: message.clone(), kind, time };
                 if !opening.hold(held) {
+                    let path = opening.path.clone();
+                    self.report(Loss::NotOpened(path));
                     self.storage_failed(now.instant);
                 }
                 return;
@@ -326,7 +328,7 @@ impl Recorder {
         match recording.write(message, time, now.instant) {
             Ok(()) => {}
             Err(WriteError::TracksChanged) => return self.begin_another(now.instant),
-            Err(WriteError::Media(error)) => return self.report(error),
+            Err(WriteError::Media(error)) => return self.report(error.into()),
         }
         if matches!(kind, Kind::Keyframe | Kind::Inter) {
             recording.count_picture(kind == Kind::Keyframe);
@@ -359,11 +361,11 @@ impl Recorder {
         self.state = State::Waiting(from);
     }
 
-    /// Tells an error unless it is no news: most concern every message of a track.
-    fn report(&mut self, error: media::Error) {
-        if self.reported.len() < MAX_REPORTED && !self.reported.contains(&error) {
-            self.reported.push(error);
-            self.errors.push_back(error);
+    /// Tells a loss unless it is no news: most concern every message of a track.
+    fn report(&mut self, loss: Loss) {
+        if self.reported.len() < MAX_REPORTED && !self.reported.contains(&loss) {
+            self.reported.push(loss.clone());
+            self.losses.push_back(loss);
         }
     }
 

@@ -424,6 +424,9 @@ fn only_so_much_is_held() {
     }
     assert_eq!(bench.statuses, [RecordStatus::Start, RecordStatus::Failed]);
     assert_eq!(bench.closed, [PathBuf::from("/rec/cam.flv")]);
+    let loss = bench.recorder.poll_loss().map(|loss| loss.to_string());
+    let expected = "the disk is too slow: \"/rec/cam.flv\" is not open yet";
+    assert_eq!((loss.as_deref(), bench.recorder.poll_loss()), (Some(expected), None));
     bench.open();
     bench.closed.clear();
     bench.stalled = false;
