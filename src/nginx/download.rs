@@ -8,6 +8,7 @@ use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::rc::Weak;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nginx_sys::ngx_event_t;
@@ -67,18 +68,37 @@ impl From<Broken> for DownloadError {
 pub(super) struct Order {
     pub(super) server: Destination,
     pub(super) request: Vec<u8>,
+    /// What is requested, without the address of who wants it.
+    pub(super) resource: String,
     /// The directory of the temporary file.
     pub(super) temp_path: PathBuf,
     /// Where the file is kept, if it is.
     pub(super) target: Option<PathBuf>,
-    /// Given up when nobody holds this any more.
-    pub(super) watch: Weak<()>,
 }
 
-/// What there is in the end: the file, and whether it was kept as was wanted.
-pub(super) type Downloaded = (OpenFile, io::Result<()>);
+impl Order {
+    /// Whether what is downloaded for one is for the other, too: the server is asked the same, or but
+    /// for the address, which does not matter for a file that is kept for everybody.
+    fn is_same(&self, other: &Self) -> bool {
+        self.server == other.server
+            && self.resource == other.resource
+            && self.target == other.target
+            && (self.target.is_some() || self.request == other.request)
+    }
+}
 
-type Then = Box<dyn FnOnce(&mut Worker, Result<Downloaded, DownloadError>)>;
+/// What there is in the end: the file, and why it could not be kept as was wanted, which only the first
+/// of those who wait for it is told.
+pub(super) type Downloaded = (Arc<OpenFile>, Option<io::Error>);
+
+type Then = Box<dyn FnOnce(&mut Worker, Result<Downloaded, Arc<DownloadError>>)>;
+
+/// Who waits for a download.
+struct Waiter {
+    /// Nobody does any more when nobody holds this.
+    watch: Weak<()>,
+    then: Then,
+}
 
 /// The downloads of a worker.
 #[derive(Default)]
@@ -96,7 +116,7 @@ struct Download {
     waiting: Vec<u8>,
     /// Whether all has been received.
     is_whole: bool,
-    then: Then,
+    waiters: Vec<Waiter>,
 }
 
 enum FileState {
@@ -110,16 +130,26 @@ enum FileState {
 /// What a thread has done.
 enum Written {
     Part(TempFile),
-    Whole(Downloaded),
+    Whole(WholeFile),
 }
 
+/// The file, and whether it was kept as was wanted.
+type WholeFile = (OpenFile, io::Result<()>);
+
 impl Shared {
-    /// Downloads a file, and has `then` called with it, never before this returns.
+    /// Downloads a file, unless that is being done, and has `then` called with it, never before this
+    /// returns. It is given up when nobody who waits for it holds what is watched any more.
     pub(super) fn download(
         &mut self,
         order: Order,
-        then: impl FnOnce(&mut Worker, Result<Downloaded, DownloadError>) + 'static,
+        watch: Weak<()>,
+        then: impl FnOnce(&mut Worker, Result<Downloaded, Arc<DownloadError>>) + 'static,
     ) {
+        let waiter = Waiter { watch, then: Box::new(then) };
+        let mut active = self.downloads.active.values_mut();
+        if let Some(download) = active.find(|it| it.order.is_same(&order)) {
+            return download.waiters.push(waiter);
+        }
         self.downloads.next += 1;
         let id = DownloadId(self.downloads.next);
         let is_full = self.downloads.active.len() >= MAX_DOWNLOADS;
@@ -131,7 +161,7 @@ impl Shared {
             file: FileState::None,
             waiting: Vec::new(),
             is_whole: false,
-            then: Box::new(then),
+            waiters: vec![waiter],
         };
         self.downloads.active.insert(id, download);
         if is_full {
@@ -172,7 +202,7 @@ impl Worker {
         let Some(download) = shared.downloads.active.get_mut(&id) else { return };
         let result = download.step(&mut shared.scratch);
         shared.schedule.set(Due::Download(id), event::now() + SILENCE_TIMEOUT);
-        if download.order.watch.strong_count() == 0 {
+        if download.waiters.iter().all(|waiter| waiter.watch.strong_count() == 0) {
             self.forget_download(id);
         } else if let Err(error) = result {
             self.end_download(id, Err(error));
@@ -189,7 +219,7 @@ impl Worker {
                 download.file = FileState::Idle(file);
                 self.on_download_event(id);
             }
-            Some(Ok(Written::Whole(downloaded))) => self.end_download(id, Ok(downloaded)),
+            Some(Ok(Written::Whole(file))) => self.end_download(id, Ok(file)),
             Some(Err(error)) => {
                 let directory = download.order.temp_path.clone();
                 self.end_download(id, Err(DownloadError::Write { directory, error }));
@@ -198,20 +228,25 @@ impl Worker {
         }
     }
 
-    fn end_download(&mut self, id: DownloadId, result: Result<Downloaded, DownloadError>) {
-        if let Some(then) = self.forget_download(id) {
-            then(self, result);
+    fn end_download(&mut self, id: DownloadId, result: Result<WholeFile, DownloadError>) {
+        let (file, mut not_kept) = match result {
+            Ok((file, kept)) => (Ok(Arc::new(file)), kept.err()),
+            Err(error) => (Err(Arc::new(error)), None),
+        };
+        for waiter in self.forget_download(id) {
+            (waiter.then)(self, file.clone().map(|file| (file, not_kept.take())));
         }
     }
 
-    fn forget_download(&mut self, id: DownloadId) -> Option<Then> {
+    /// Gives those who waited for it.
+    fn forget_download(&mut self, id: DownloadId) -> Vec<Waiter> {
         self.shared().schedule.cancel(Due::Download(id));
-        let download = self.shared().downloads.active.remove(&id)?;
+        let Some(download) = self.shared().downloads.active.remove(&id) else { return Vec::new() };
         if let FileState::Idle(file) = download.file {
             // Removing a large file takes time.
             thread_pool::run_then(move || drop(file), |_, _| ());
         }
-        Some(download.then)
+        download.waiters
     }
 }
 

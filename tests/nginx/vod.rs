@@ -437,6 +437,21 @@ fn a_slow_download_can_be_left() {
 }
 
 #[test]
+fn who_wants_the_same_file_shares_its_download() {
+    for more in ["", "play_local_path @prefix@/near;"] {
+        let nginx = start_remote(more, "limit_rate_after 100k; limit_rate 20k;");
+        let [first, second, third] = ["plain", "plain", "plain?t=1"].map(|it| ask(&nginx, it, 0));
+        wait_until("three searches", || nginx.log().matches("downloading \"plain").count() == 3);
+        // It goes on for those who stay.
+        drop(first);
+        for mut peer in [second, third] {
+            peer.wait_for("NetStream.Play.Start");
+        }
+        wait_until("the requests' ends", || asked(&nginx).len() == 2);
+    }
+}
+
+#[test]
 fn a_live_stream_comes_before_a_file_of_its_name() {
     let nginx = start_with("application vod { live on; play @prefix@/films; }");
     let clip = Clip::plain();

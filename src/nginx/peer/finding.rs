@@ -109,7 +109,7 @@ impl Peer {
             Some(Place::Server(url, name)) => {
                 self.connection.log(Level::Info, format_args!("downloading \"{name}\" from {url}"));
                 if let Some(order) = self.order(&url, &name) {
-                    shared.download(order, move |worker, result| {
+                    shared.download(order, watch.clone(), move |worker, result| {
                         if watch.strong_count() > 0 {
                             worker.run(id, |peer, shared| peer.on_downloaded(result, shared));
                         }
@@ -124,16 +124,18 @@ impl Peer {
     /// What is to be downloaded as the file `name` of a server.
     fn order(&self, url: &Url, name: &str) -> Option<Order> {
         let Role::Search(search) = &self.role else { return None };
-        let target = request_target(&url.target, name, &self.info.addr, &search.play.args);
+        let target_for =
+            |address: &str| request_target(&url.target, name, address, &search.play.args);
+        let target = target_for(&self.info.addr);
         let (method, headers, body) = (Method::Get, &[], None);
         let config = &search.config;
         let tls = config.tls.filter(|_| url.scheme == Scheme::Https);
         Some(Order {
             server: Destination { host: url.host.clone(), port: url.port, tls },
             request: Request { method, url, target: &target, headers, body }.encode(),
+            resource: target_for(""),
             temp_path: config.temp_path.clone(),
             target: config.local_path.as_ref().map(|directory| directory.join(name)),
-            watch: Rc::downgrade(&search.alive),
         })
     }
 
@@ -151,24 +153,24 @@ impl Peer {
             }
             None => return Err(End::Bug),
         };
-        self.begin_or_search(file, shared)
+        self.begin_or_search(file.map(Arc::new), shared)
     }
 
     /// A server has been asked.
     fn on_downloaded(
         &mut self,
-        result: Result<Downloaded, DownloadError>,
+        result: Result<Downloaded, Arc<DownloadError>>,
         shared: &mut Shared,
     ) -> Result<(), End> {
         let file = match result {
-            Ok((file, kept)) => {
-                if let Err(error) = kept {
+            Ok((file, not_kept)) => {
+                if let Some(error) = not_kept {
                     let text = "what was downloaded cannot be kept";
                     self.connection.log(Level::Error, format_args!("{text}: {error}"));
                 }
                 Some(file)
             }
-            Err(DownloadError::Status(404)) => None,
+            Err(error) if matches!(*error, DownloadError::Status(404)) => None,
             Err(error) => {
                 self.connection.log(Level::Error, format_args!("downloading failed: {error}"));
                 if let Role::Search(search) = &mut self.role {
@@ -180,7 +182,11 @@ impl Peer {
         self.begin_or_search(file, shared)
     }
 
-    fn begin_or_search(&mut self, file: Option<OpenFile>, shared: &mut Shared) -> Result<(), End> {
+    fn begin_or_search(
+        &mut self,
+        file: Option<Arc<OpenFile>>,
+        shared: &mut Shared,
+    ) -> Result<(), End> {
         let done = match file {
             Some(file) => {
                 if let Role::Search(search) = mem::replace(&mut self.role, Role::Idle) {

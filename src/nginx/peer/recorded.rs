@@ -68,7 +68,7 @@ impl FilePlayer {
 
 impl Peer {
     /// Begins to play the file.
-    pub(super) fn begin_file(&mut self, play: &Play, file: OpenFile) {
+    pub(super) fn begin_file(&mut self, play: &Play, file: Arc<OpenFile>) {
         let Some(application) = &self.application else { return };
         // Clients that mean no duration say -1, or nothing, or 0.
         let positive = |millis: i64| u32::try_from(millis).ok().filter(|millis| *millis > 0);
@@ -81,7 +81,7 @@ impl Peer {
         self.connection.log(Level::Info, format_args!("playing file \"{path}\""));
         self.role = Role::File(Box::new(FilePlayer {
             playback: Playback::new(file.length(), tracks, span, buffer),
-            file: Arc::new(file),
+            file,
             framing: application.stream.framing,
             interleave: application.stream.interleave,
             accepted: false,
