@@ -220,11 +220,11 @@ pub struct Play {
     pub name: String,
     /// The query of the name, without the `?`; up to 2048 bytes.
     pub args: String,
-    /// Where to start, in milliseconds; negative for live.
+    /// Where to start, in milliseconds; negative for live, 0 if the client does not say.
     ///
     /// The specification counts in seconds, but Flash and librtmp send milliseconds.
     pub start: i64,
-    /// How much to play, in milliseconds; negative for all.
+    /// How much to play, in milliseconds; all if it is negative, or 0 as the client does not say.
     pub duration: i64,
     /// Whether the player's queue is to be emptied first.
     pub reset: bool,
@@ -237,8 +237,8 @@ impl Play {
         Ok(Self {
             name,
             args,
-            start: arguments.number_or(LIVE_OR_RECORDED)? as i64,
-            duration: arguments.number_or(TO_THE_END)? as i64,
+            start: arguments.number_or(0.0)? as i64,
+            duration: arguments.number_or(0.0)? as i64,
             reset: arguments.bool_or(false)?,
         })
     }
@@ -247,16 +247,9 @@ impl Play {
         let mut arguments = Arguments::after_command_object("play2", rest)?;
         let options = arguments.next()?.ok_or_else(|| arguments.missing("options"))?;
         let text = options.get("streamName").and_then(Value::as_str).unwrap_or_default();
-        let number =
-            |name, default| options.get(name).and_then(Value::as_number).unwrap_or(default) as i64;
+        let number = |name| options.get(name).and_then(Value::as_number).unwrap_or(0.0) as i64;
         let (name, args) = arguments.split_stream_name(text)?;
-        Ok(Self {
-            name,
-            args,
-            start: number("start", LIVE_OR_RECORDED),
-            duration: number("len", TO_THE_END),
-            reset: false,
-        })
+        Ok(Self { name, args, start: number("start"), duration: number("len"), reset: false })
     }
 }
 
@@ -369,6 +362,3 @@ const MAX_URL: usize = 2048;
 
 /// Bytes in a command: decoded values take many times the memory of encoded ones.
 const MAX_COMMAND: usize = 65536;
-
-const LIVE_OR_RECORDED: f64 = -2000.0;
-const TO_THE_END: f64 = -1000.0;

@@ -13,7 +13,7 @@ use crate::rtmp::session::{Event, PlayRefusal, SessionConfig};
 
 fn play(name: &str) -> Event {
     let name = name.into();
-    let (start, duration) = (-2000, -1000);
+    let (start, duration) = (0, 0);
     Event::Play(Play { name, args: String::new(), start, duration, reset: false }.into())
 }
 
@@ -68,7 +68,7 @@ fn another_play_switches_streams() {
     ]);
     peer.call("play2", 0.0, &[Value::Null, options]).unwrap();
     assert!(matches!(&peer.events[2..], [Event::StreamClosed, Event::Play(play)]
-        if play.name == "third" && play.start == 0 && play.duration == -1000));
+        if play.name == "third" && play.start == 0 && play.duration == 0));
 }
 
 #[test]
