@@ -8,6 +8,7 @@ mod boxes;
 mod descriptor;
 mod extent;
 mod fragment;
+mod index;
 mod movie;
 mod reader;
 mod sample_entry;

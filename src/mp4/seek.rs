@@ -3,9 +3,10 @@
 
 use super::Result;
 use super::fragment::Runs;
+use super::index::IndexSearch;
 use super::reader::{LEADER, Mp4Reader};
 use super::sample_table::Search;
-use crate::file_view::FileView;
+use crate::file_view::{FileView, Stop};
 
 /// A search for a place to go on from.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Seek {
 
 /// ```text
 /// a movie in one piece:   Search -> Arrived -> Search (the other track) -> Arrived
-/// a fragmented one:       Rewind -> Scan -> Skip -> Align
+/// a fragmented one:       Index -> Scan (-> Scan from the beginning) -> Skip -> Align
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -24,10 +25,11 @@ enum Stage {
     Search { track: usize, search: Option<Search>, time: u32 },
     /// A track is where it is to go on from.
     Arrived { track: usize, time: u32 },
-    /// Everything begins again.
-    Rewind,
-    /// The leader's samples are gone through: the one before the next, and the best so far.
-    Scan { last: Option<Place>, best: Option<Place> },
+    /// It is looked up where to begin.
+    Index(IndexSearch),
+    /// The leader's samples are gone through, from the beginning or from where the index says: the one
+    /// before the next, and the best so far.
+    Scan { indexed: bool, last: Option<Place>, best: Option<Place> },
     /// The leader goes past so many samples.
     Skip { left: u32 },
     /// The other track catches up with this time.
@@ -44,9 +46,9 @@ struct Place {
 
 impl Seek {
     /// Searches for the last sync sample that is not after `target`, in milliseconds.
-    pub(super) const fn new(target: u32, is_fragmented: bool) -> Self {
+    pub(super) fn new(target: u32, is_fragmented: bool) -> Self {
         let stage = match is_fragmented {
-            true => Stage::Rewind,
+            true => Stage::Index(IndexSearch::default()),
             false => Stage::Search { track: LEADER, search: None, time: target },
         };
         Self { target, stage }
@@ -72,15 +74,41 @@ impl Seek {
                     let time = next.filter(|_| track == LEADER).map_or(time, |next| next.time);
                     self.stage = Stage::Search { track: track + 1, search: None, time };
                 }
-                Stage::Rewind => {
-                    reader.begin_at(None);
-                    self.stage = Stage::Scan { last: None, best: None };
+                Stage::Index(search) => self.look_up(view, reader, search)?,
+                Stage::Scan { indexed, last, best } => {
+                    self.scan(view, reader, indexed, last, best)?;
                 }
-                Stage::Scan { last, best } => self.scan(view, reader, last, best)?,
                 Stage::Skip { left } => self.skip(view, reader, left)?,
                 Stage::Align { time } => return align(view, reader, time),
             }
         }
+    }
+
+    /// Begins at the fragment that the index names, if there is one.
+    fn look_up(
+        &mut self,
+        view: &mut FileView,
+        reader: &mut Mp4Reader,
+        mut search: IndexSearch,
+    ) -> Result<()> {
+        let leader = &reader.tracks[LEADER];
+        let (id, time) = (leader.info.id, leader.time_at(self.target));
+        let found = search.run(view, Some(id)).and_then(|it| it.last_until(view, time));
+        self.stage = Stage::Index(search);
+        let entry = match found {
+            Ok(entry) => entry,
+            Err(Stop::Unread(request)) => return Err(Stop::Unread(request)),
+            // There is none, or none that makes sense.
+            Err(Stop::Failed(_)) => None,
+        };
+        let fragment = entry.map(|entry| entry.fragment);
+        self.begin_scan(reader, fragment);
+        Ok(())
+    }
+
+    fn begin_scan(&mut self, reader: &mut Mp4Reader, fragment: Option<u64>) {
+        reader.begin_at(fragment);
+        self.stage = Stage::Scan { indexed: fragment.is_some(), last: None, best: None };
     }
 
     /// Goes past the leader's next sample.
@@ -88,11 +116,20 @@ impl Seek {
         &mut self,
         view: &mut FileView,
         reader: &mut Mp4Reader,
+        indexed: bool,
         last: Option<Place>,
         best: Option<Place>,
     ) -> Result<()> {
-        let next = reader.peek(view, LEADER)?.filter(|next| next.time <= self.target);
+        let next = match reader.peek(view, LEADER) {
+            // An index may be wrong.
+            Err(Stop::Failed(_)) if indexed => None,
+            next => next?.filter(|next| next.time <= self.target),
+        };
         let Some(next) = next else {
+            if indexed && best.is_none() {
+                self.begin_scan(reader, None);
+                return Ok(());
+            }
             reader.begin_at(best.and_then(|place| place.fragment));
             self.stage = Stage::Skip { left: best.map_or(0, |place| place.number) };
             return Ok(());
@@ -107,7 +144,7 @@ impl Seek {
         }
         reader.tracks[LEADER].advance();
         let best = if next.sample.is_sync { place } else { best };
-        self.stage = Stage::Scan { last: place, best };
+        self.stage = Stage::Scan { indexed, last: place, best };
         Ok(())
     }
 

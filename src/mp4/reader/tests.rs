@@ -148,6 +148,55 @@ fn seeks_go_to_the_keyframe_before() {
     }
 }
 
+/// Where the boxes of a kind begin that are in no other.
+fn positions(file: &[u8], kind: &[u8; 4]) -> Vec<usize> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some((header, _)) = file[at..].split_at_checked(8) {
+        if header[4..] == *kind {
+            found.push(at);
+        }
+        at += u32::from_be_bytes(header[..4].try_into().unwrap()) as usize;
+    }
+    found
+}
+
+#[test]
+fn a_seek_by_the_index_passes_fragments() {
+    let fragments = positions(FRAGMENTED, b"moof");
+    let mut file = FRAGMENTED.to_vec();
+    file[fragments[0]..*fragments.last().unwrap()].fill(0xff);
+    let mut player = Player::new(&file, TrackChoice::default()).unwrap();
+    player.reader.seek(2500);
+    let expected: Vec<_> =
+        pictures(&play(FRAGMENTED)).into_iter().filter(|it| it.0 >= 2000).collect();
+    assert_eq!(pictures(&player.rest()), expected);
+}
+
+#[test]
+fn an_index_may_be_wrong() {
+    let mut file = FRAGMENTED.to_vec();
+    let index = positions(FRAGMENTED, b"mfra")[0];
+    let tfra = index + 8;
+    assert_eq!(file[tfra + 4..tfra + 8], *b"tfra");
+    let is_long = file[tfra + 8] == 1;
+    let (head, width) = (24, if is_long { 8 } else { 4 });
+    let end = tfra + u32::from_be_bytes(file[tfra..tfra + 4].try_into().unwrap()) as usize;
+    let entry = 2 * width + 3;
+    assert_eq!((end - tfra - head) % entry, 0);
+    // The last fragment is said to be at the beginning, too.
+    for at in (tfra + head..end).step_by(entry) {
+        file[at..at + width].fill(0);
+    }
+    let mut player = Player::new(&file, TrackChoice::default()).unwrap();
+    player.reader.seek(1500);
+    assert_eq!(pictures(&player.rest())[0].0, 1000);
+    // It is somewhere else altogether.
+    file[tfra + head..end].fill(0);
+    player = Player::new(&file, TrackChoice::default()).unwrap();
+    player.reader.seek(1500);
+    assert_eq!(pictures(&player.rest())[0].0, 1000);
+}
+
 #[test]
 fn tracks_are_chosen() {
     for choice in [
