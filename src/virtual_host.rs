@@ -148,7 +148,7 @@ pub fn host_of(url: &str) -> Option<String> {
 }
 
 /// A host in lower case and without a final dot, if it can be one.
-fn normalise(host: &str) -> Option<String> {
+pub fn normalise(host: &str) -> Option<String> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_literal = host.starts_with('[');
     let may_be = |byte: u8| match byte {

@@ -66,7 +66,7 @@ use crate::live::{ApplicationId, IdleLimits, StreamConfig};
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
-pub(super) use self::address::{Endpoint, Listener};
+pub(super) use self::address::{Endpoint, Listener, Misdirected};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::exec::{CommandPolicy, ExecConfig, RecordCommands};
 pub(super) use self::http::{HTTP_COMMANDS, HttpConf};

@@ -1,12 +1,12 @@
 //! A connection that nginx accepted.
 
+mod address;
 mod facts;
 
 use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,20 +14,21 @@ use std::time::Duration;
 
 use nginx_sys::{
     NGX_AGAIN, NGX_OK, ngx_buf_t, ngx_chain_t, ngx_close_connection, ngx_connection_counter,
-    ngx_connection_local_sockaddr, ngx_connection_log_error_e_NGX_ERROR_INFO as NGX_ERROR_INFO,
-    ngx_connection_t, ngx_create_pool, ngx_cycle, ngx_destroy_pool, ngx_event_t,
-    ngx_get_connection, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_io,
-    ngx_log_t, ngx_palloc, ngx_tcp_nodelay, sockaddr,
+    ngx_connection_log_error_e_NGX_ERROR_INFO as NGX_ERROR_INFO, ngx_connection_t, ngx_create_pool,
+    ngx_cycle, ngx_destroy_pool, ngx_event_t, ngx_get_connection, ngx_handle_read_event,
+    ngx_handle_write_event, ngx_int_t, ngx_io, ngx_log_t, ngx_palloc, ngx_tcp_nodelay,
 };
 
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
-use super::conf::{Endpoint, Listener, POOL_SIZE};
+use super::conf::POOL_SIZE;
 use super::event;
 use super::log::{self, Level};
 use super::tls;
 use crate::time::Instant;
+
+pub(super) use self::address::{endpoint_of, ip_of};
 
 /// Most slices of one gathered send; nginx's own limit for one writev (NGX_IOVS_PREALLOCATE).
 pub(super) const MAX_SLICES: usize = 64;
@@ -181,35 +182,6 @@ impl Connection {
     fn get(&self) -> &ngx_connection_t {
         // SAFETY: as for `raw`.
         unsafe { self.0.as_ref() }
-    }
-
-    /// What the peer connected to.
-    pub(super) fn endpoint(&mut self) -> Endpoint {
-        // SAFETY: every socket with our handler has a listener in the cycle's pool, which outlives
-        // the accepting.
-        let listener = unsafe { &*(*self.raw().listening).servers.cast::<Listener>() };
-        listener.endpoint(|| self.local_ip()).clone()
-    }
-
-    /// The peer's address as nginx prints it, without the port.
-    pub(super) fn client(&self) -> String {
-        self.get().addr_text.to_string()
-    }
-
-    /// The peer's address; none of a unix socket.
-    pub(super) fn client_ip(&self) -> Option<IpAddr> {
-        // SAFETY: null of what nginx did not accept, else as large as its family says.
-        unsafe { self.get().sockaddr.as_ref().and_then(|address| ip_of(address)) }
-    }
-
-    /// The address the peer connected to.
-    fn local_ip(&mut self) -> Option<IpAddr> {
-        let c = &raw mut *self.raw();
-        // SAFETY: nginx fills in the connection's local address.
-        unsafe {
-            let found = ngx_connection_local_sockaddr(c, ptr::null_mut(), 0);
-            if found == NGX_OK as ngx_int_t { ip_of((*c).local_sockaddr) } else { None }
-        }
     }
 
     /// Logs resets and the like as the peer's fault, which they are.
@@ -426,28 +398,6 @@ fn buffer_of(slice: &[u8]) -> ngx_buf_t {
     buffer.last = range.end.cast_mut();
     buffer.set_memory(1);
     buffer
-}
-
-/// The IP address of a `sockaddr`; none for unix sockets.
-///
-/// # Safety
-///
-/// `address` points to a socket address as large as its family says.
-pub(super) unsafe fn ip_of(address: *const sockaddr) -> Option<IpAddr> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match i32::from((*address).sa_family) {
-            libc::AF_INET => {
-                let address = address.cast::<libc::sockaddr_in>().read_unaligned();
-                Some(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into())
-            }
-            libc::AF_INET6 => {
-                let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                Some(Ipv6Addr::from(address.sin6_addr.s6_addr).into())
-            }
-            _ => None,
-        }
-    }
 }
 
 fn check(code: ngx_int_t) -> Result<(), Broken> {

@@ -5,13 +5,29 @@ use nginx_sys::ngx_connection_t;
 use super::connection::Handshake;
 
 /// No server has TLS settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {}
 
 impl Context {
     pub(super) fn begin(self, _c: &mut ngx_connection_t) -> Handshake {
         match self {}
     }
+
+    pub(super) fn verifies(self) -> bool {
+        match self {}
+    }
+
+    pub(super) fn accepts(self, _c: &ngx_connection_t) -> bool {
+        match self {}
+    }
+}
+
+pub(super) fn go_on(_c: &mut ngx_connection_t) -> Handshake {
+    Handshake::Failed
+}
+
+pub(super) fn named_host(_c: &ngx_connection_t) -> Option<String> {
+    None
 }
 
 /// No server is met by TLS.

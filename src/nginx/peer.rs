@@ -29,6 +29,7 @@ use super::log::{Context, Level};
 use super::outbox::Outbox;
 use super::proxy_protocol::{Header, Reader};
 use super::worker::Shared;
+use super::{server, tls};
 use crate::client::{ClientInfo, Publication, Viewing};
 use crate::live::{Idle, IdleWatch, SessionId, StreamId, StreamKey};
 use crate::rtmp;
@@ -304,6 +305,9 @@ impl Peer {
     }
 
     pub(super) fn on_writable(&mut self, shared: &mut Shared) -> Result<(), End> {
+        if self.stage == Stage::Handshaking {
+            return self.on_readable(shared);
+        }
         match self.role {
             Role::File(_) => self.drain(shared),
             _ => self.flush(shared),
@@ -348,39 +352,36 @@ impl Peer {
                 Header::Client(address) => self.leave_proxy(address),
             }
         }
-        if self.stage == Stage::Tls
-            && let Some(tls) = self.endpoint.tls
-        {
+        if let (Stage::Tls, Some(tls)) = (&self.stage, self.endpoint.tls) {
             self.connection.set_action(c"SSL handshaking");
             let at = event::now() + self.endpoint.server.tls_handshake_timeout;
             self.connection.set_read_timer(at);
             self.stage = Stage::Handshaking;
             let handshake = tls.begin(self.connection.raw());
             self.settle_tls(handshake)?;
+        } else if self.stage == Stage::Handshaking {
+            let handshake = tls::go_on(self.connection.raw());
+            self.settle_tls(handshake)?;
         }
         Ok(self.stage == Stage::Rtmp)
     }
 
-    /// A TLS handshake has come to its end.
-    #[cfg(ngx_feature = "ssl")]
-    pub(super) fn on_tls_handshake(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if let Some(tls) = self.endpoint.tls {
-            let handshake = tls.finish(self.connection.raw());
-            self.settle_tls(handshake)?;
-        }
-        self.on_readable(shared)
-    }
-
     fn settle_tls(&mut self, handshake: Handshake) -> Result<(), End> {
         match handshake {
-            Handshake::Done => {
-                self.stage = Stage::Rtmp;
-                self.connection.set_action(c"receiving RTMP handshake");
+            Handshake::Done => {}
+            Handshake::Pending => {
+                // Which nginx has replaced, and with its own nothing would heed a notice.
+                self.connection.set_handlers(server::on_read, server::on_write);
+                return Ok(());
             }
-            Handshake::Pending => {}
-            Handshake::Failed => return Err(End::NoTls),
-            Handshake::Unverified => return Err(End::BadCertificate),
+            Handshake::Failed | Handshake::Unverified => return Err(End::NoTls),
         }
+        self.endpoint.choose_by_tls(tls::named_host(self.connection.raw()));
+        if self.endpoint.tls.is_some_and(|tls| !tls.accepts(self.connection.raw())) {
+            return Err(End::BadCertificate);
+        }
+        self.stage = Stage::Rtmp;
+        self.connection.set_action(c"receiving RTMP handshake");
         Ok(())
     }
 

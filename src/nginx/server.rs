@@ -66,22 +66,8 @@ pub(super) unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
     }
 }
 
-/// A TLS handshake that had to wait has come to its end. nginx has put handlers of its own in place
-/// of the connection's.
-#[cfg(ngx_feature = "ssl")]
-pub(super) unsafe extern "C" fn on_tls_handshake(c: *mut ngx_connection_t) {
-    // SAFETY: nginx gives an open connection, with the session's number in it.
-    let id = unsafe {
-        (*(*c).read).handler = Some(on_read);
-        (*(*c).write).handler = Some(on_write);
-        (*(*c).read).set_timedout(0);
-        (*c).data.addr()
-    };
-    run(id, Peer::on_tls_handshake);
-}
-
 /// More can be sent, or the peer has not taken anything for too long.
-unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
+pub(super) unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
     // SAFETY: nginx gives an event of an open connection.
     let timed_out = unsafe { event::take_timeout(event) };
     // SAFETY: as above.

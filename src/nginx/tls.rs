@@ -1,6 +1,7 @@
 //! RTMPS: TLS under RTMP, by nginx's own OpenSSL code.
 
 mod client;
+mod server_name;
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -14,12 +15,12 @@ use nginx_sys::{
 };
 
 use super::connection::Handshake;
-use super::server;
 
 pub(super) use self::client::ClientContext;
+pub(super) use self::server_name::{ask as ask_server_name, named_host};
 
 /// The TLS settings of a server, in the pool of its cycle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Context {
     ssl: NonNull<ngx_ssl_t>,
     verify: Verify,
@@ -65,34 +66,21 @@ impl Context {
         // What is gathered becomes one record, not one for each frame.
         let flags = NGX_SSL_BUFFER as ngx_uint_t;
         // SAFETY: the context outlives the connection, which is open.
-        if unsafe { ngx_ssl_create_connection(self.ssl.as_ptr(), c, flags) } != NGX_OK as ngx_int_t
-        {
-            return Handshake::Failed;
-        }
-        // SAFETY: as above.
-        match unsafe { ngx_ssl_handshake(c) } {
-            code if code == NGX_OK as ngx_int_t => self.verify(c),
-            code if code == NGX_AGAIN as ngx_int_t => {
-                // SAFETY: the call before made it.
-                unsafe { (*c.ssl).handler = Some(server::on_tls_handshake) };
-                Handshake::Pending
-            }
+        match unsafe { ngx_ssl_create_connection(self.ssl.as_ptr(), c, flags) } {
+            code if code == NGX_OK as ngx_int_t => go_on(c),
             _ => Handshake::Failed,
         }
     }
 
-    /// How a handshake that was pending has ended.
-    pub(super) fn finish(self, c: &mut ngx_connection_t) -> Handshake {
-        // SAFETY: null or the connection's own.
-        match unsafe { c.ssl.as_ref() } {
-            Some(ssl) if ssl.handshaked() != 0 => self.verify(c),
-            _ => Handshake::Failed,
-        }
+    /// Whether clients are asked for certificates.
+    pub(super) fn verifies(self) -> bool {
+        self.verify != Verify::Off
     }
 
-    fn verify(self, c: &ngx_connection_t) -> Handshake {
-        if self.verify == Verify::Off {
-            return Handshake::Done;
+    /// Whether a client, whose handshake is done, has shown what it has to.
+    pub(super) fn accepts(self, c: &ngx_connection_t) -> bool {
+        if !self.verifies() {
+            return true;
         }
         // SAFETY: the handshake is done, so there is a session; what is got is given back.
         let (result, has_certificate) = unsafe {
@@ -107,7 +95,18 @@ impl Context {
         let result = u32::try_from(result).unwrap_or(u32::MAX);
         let may_be_untrusted = self.verify == Verify::OptionalUntrusted;
         let is_good = result == X509_V_OK || may_be_untrusted && UNTRUSTED.contains(&result);
-        if is_good && !is_missing { Handshake::Done } else { Handshake::Unverified }
+        is_good && !is_missing
+    }
+}
+
+/// Goes on with a handshake. Whenever that is pending, nginx has put handlers of its own in place of
+/// the connection's.
+pub(super) fn go_on(c: &mut ngx_connection_t) -> Handshake {
+    // SAFETY: an open connection with a TLS session.
+    match unsafe { ngx_ssl_handshake(c) } {
+        code if code == NGX_OK as ngx_int_t => Handshake::Done,
+        code if code == NGX_AGAIN as ngx_int_t => Handshake::Pending,
+        _ => Handshake::Failed,
     }
 }
 

@@ -1,10 +1,12 @@
 //! RTMPS: `listen ... ssl`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Output;
+use std::sync::Mutex;
 
 use rustix::process::Signal;
 
@@ -14,25 +16,32 @@ use crate::support::nginx::{Conf, Nginx, test_conf};
 use crate::support::player::Player;
 use crate::support::process::{Process, command, run};
 use crate::support::publisher::Publisher;
-use crate::support::raw::{Peer, closes_within, dial};
+use crate::support::raw::{Peer, closes_within, connect_to, dial};
 use crate::support::{PATIENCE, wait_for};
 
 const LIVE: &str = "application live { live on; }";
 
-/// Makes a certificate and its key once, for all tests of this run.
+/// The certificate of localhost and its key.
 fn certificate() -> (String, String) {
+    certificate_of("localhost")
+}
+
+/// Makes a host's certificate and its key once, for all tests of this run.
+fn certificate_of(host: &str) -> (String, String) {
+    static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let pid = std::process::id();
-    static MADE: std::sync::Once = std::sync::Once::new();
     let [certificate, key] = ["crt", "key"].map(|kind| {
-        directory.join(format!("tls-{pid}.{kind}")).to_str().expect("UTF-8").to_owned()
+        directory.join(format!("tls-{pid}-{host}.{kind}")).to_str().expect("UTF-8").to_owned()
     });
-    MADE.call_once(|| {
+    let mut made = MADE.lock().unwrap();
+    if made.insert(host.to_owned()) {
         let mut openssl = command("openssl");
         openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]);
-        openssl.args(["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]);
+        let subject = format!("/CN={host}");
+        openssl.args(["-subj", &subject, "-keyout", &key, "-out", &certificate]);
         run(&mut openssl);
-    });
+    }
     (certificate, key)
 }
 
@@ -108,6 +117,73 @@ fn who_makes_no_handshake_is_closed() {
     wait_for("both in the log", || (nginx.log().matches(reason).count() >= 2).then_some(()));
 }
 
+/// Servers of one address, each with a certificate of its own; the second wants to see one.
+fn hosts() -> Conf {
+    let server = |name: &str, more: &str| {
+        let (certificate, key) = certificate_of(name);
+        let pair = format!("ssl_certificate {certificate}; ssl_certificate_key {key};");
+        format!("server_name {name}; {pair} {more} application {name} {{ live on; }}")
+    };
+    let (signer, _) = certificate();
+    let verify = format!("ssl_verify_client on; ssl_client_certificate {signer};");
+    let listen = "listen @rtmp@ ssl;";
+    Conf {
+        listen: listen.into(),
+        server: server("one", ""),
+        rtmp: format!("server {{ {listen} {} }}", server("two", &verify)),
+        ..Conf::default()
+    }
+}
+
+#[test]
+fn the_host_that_a_client_names_chooses_the_certificate() {
+    let nginx = Nginx::start_conf(&hosts());
+    for (options, host) in [
+        (&["-servername", "TWO"][..], "two"),
+        (&["-servername", "one"], "one"),
+        // The first one of the address.
+        (&["-servername", "nobody"], "two"),
+        (&["-noservername"], "two"),
+    ] {
+        let output = handshake(&nginx, options);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let subject = text.lines().find(|line| line.starts_with("subject=")).unwrap_or_default();
+        assert!(subject.ends_with(host), "{options:?}: {text}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_is_not_reached_by_way_of_another() {
+    let (certificate, key) = certificate();
+    let nginx = Nginx::start_conf(&hosts());
+    let two = connect_to("rtmps://two/two", "two");
+    let (stream, _openssl) = dial_tls(&nginx, &["-servername", "one"]);
+    let mut peer = Peer::over(stream);
+    peer.command(0, &two);
+    assert!(peer.wait_for("NetConnection.Connect").says("NetConnection.Connect.Rejected"));
+    nginx.wait_log(&["[info]", "refused: the URL's server wants to see a certificate"]);
+
+    let shown = ["-servername", "two", "-cert", &certificate, "-key", &key];
+    let (stream, _openssl) = dial_tls(&nginx, &shown);
+    let mut peer = Peer::over(stream);
+    peer.command(0, &two);
+    assert!(peer.wait_for("NetConnection.Connect").says("NetConnection.Connect.Success"));
+    handshake(&nginx, &["-tls1_2", "-servername", "two"]);
+    nginx.wait_log(&["[info]", "client showed no good certificate"]);
+}
+
+#[test]
+fn a_handshake_that_pends_ends_with_the_worker() {
+    let conf = Conf { main: "worker_shutdown_timeout 1s;".into(), ..tls("") };
+    let mut nginx = Nginx::start_conf(&conf);
+    let mut silent = dial(nginx.rtmp_port());
+    // Then the one before has been accepted.
+    assert!(handshake(&nginx, &["-brief"]).status.success());
+    nginx.signal(Signal::QUIT);
+    assert!(closes_within(&mut silent, PATIENCE));
+    nginx.wait_exit();
+}
+
 #[test]
 fn protocols_and_ciphers_are_those_that_are_set() {
     let nginx =
@@ -119,13 +195,13 @@ fn protocols_and_ciphers_are_those_that_are_set() {
 }
 
 /// A connection whose bytes `openssl s_client` carries over TLS, at the speed at which they are read.
-fn dial_tls(nginx: &Nginx) -> (TcpStream, Process) {
+fn dial_tls(nginx: &Nginx, options: &[&str]) -> (TcpStream, Process) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let ours = dial(listener.local_addr().unwrap().port());
     let theirs: OwnedFd = listener.accept().unwrap().0.into();
     let mut openssl = command("openssl");
     let address = format!("127.0.0.1:{}", nginx.rtmp_port());
-    openssl.args(["s_client", "-quiet", "-connect", &address]);
+    openssl.args(["s_client", "-quiet", "-connect", &address]).args(options);
     openssl.stdin(theirs.try_clone().unwrap()).stdout(theirs);
     let process = Process::spawn("openssl", &mut openssl, &nginx.prefix().join("openssl.log"));
     (ours, process)
@@ -135,7 +211,7 @@ fn dial_tls(nginx: &Nginx) -> (TcpStream, Process) {
 fn a_player_that_stalls_costs_nobody_else_and_goes_on_with_whole_frames() {
     let nginx = Nginx::start_conf(&tls("max_message 4m;"));
     let clip = Clip::large();
-    let (stream, _openssl) = dial_tls(&nginx);
+    let (stream, _openssl) = dial_tls(&nginx, &[]);
     let mut stalled = Peer::over(stream);
     stalled.enter("live");
     stalled.ask_play("cam");
@@ -151,7 +227,7 @@ fn a_player_that_stalls_costs_nobody_else_and_goes_on_with_whole_frames() {
 fn who_is_left_at_the_end_is_told_over_tls() {
     let conf = Conf { main: "worker_shutdown_timeout 1s;".into(), ..tls("") };
     let mut nginx = Nginx::start_conf(&conf);
-    let (stream, mut openssl) = dial_tls(&nginx);
+    let (stream, mut openssl) = dial_tls(&nginx, &[]);
     let mut peer = Peer::over(stream);
     peer.enter("live");
     nginx.signal(Signal::QUIT);

@@ -10,7 +10,7 @@ use super::listen::Listen;
 use super::server_name::ServerName;
 use crate::nginx::regex::Regex;
 use crate::nginx::tls::Context;
-use crate::virtual_host::{VirtualHosts, host_of};
+use crate::virtual_host::{VirtualHosts, host_of, normalise};
 
 /// A server with what chooses it among those of one address.
 #[derive(Debug)]
@@ -88,12 +88,45 @@ impl Endpoint {
     }
 
     /// Chooses the server by the URL that the client says it connects to.
-    pub(in crate::nginx) fn choose(&mut self, url: &str) {
-        if let Some(hosts) = &self.hosts {
-            self.server = Arc::clone(hosts.find(host_of(url).as_deref()));
+    ///
+    /// # Errors
+    ///
+    /// That server wants to see certificates, and the client made its TLS handshake with another.
+    pub(in crate::nginx) fn choose(&mut self, url: &str) -> Result<(), Misdirected> {
+        let Some(hosts) = &self.hosts else { return Ok(()) };
+        let server = hosts.find(host_of(url).as_deref());
+        let is_met = self.tls.is_none() || server.tls == self.tls;
+        if !is_met && server.tls.is_some_and(Context::verifies) {
+            return Err(Misdirected);
+        }
+        self.server = Arc::clone(server);
+        Ok(())
+    }
+
+    /// The server for the host that a client has named in its TLS handshake is the one that is to
+    /// judge what it has shown.
+    pub(in crate::nginx) fn choose_by_tls(&mut self, host: Option<String>) {
+        if let Some(hosts) = &self.hosts
+            && let Some(host) = host.as_deref().and_then(normalise)
+            && let server = hosts.find(Some(&host))
+            && server.tls.is_some()
+        {
+            self.tls = server.tls;
+            self.server = Arc::clone(server);
         }
     }
+
+    /// What TLS needs where a client names the host.
+    #[cfg(ngx_feature = "ssl")]
+    pub(in crate::nginx) fn tls_of(&self, host: &str) -> Option<Context> {
+        self.hosts.as_ref()?.find(Some(&normalise(host)?)).tls
+    }
 }
+
+/// A client was met by TLS as one server wants it, and means another.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the URL's server wants to see a certificate, and TLS was begun with another one")]
+pub(in crate::nginx) struct Misdirected;
 
 /// Gives nginx the sockets to open. Where a wildcard address has the port, the other addresses of
 /// that port share its socket unless they ask for their own, as two sockets cannot have one port.
@@ -174,7 +207,7 @@ impl<'a> Address<'a> {
     fn endpoint(&self, conf: &mut Conf) -> Result<Endpoint, Failure> {
         let (first, _) = self.servers.first().ok_or_else(|| "has no server".to_owned())?;
         let default = self.default.as_ref().map_or(first, |(_, candidate)| candidate);
-        // The client names its host when TLS is up already. Of a default server without, another's.
+        // Where a client names no host in its handshake. Of a default server without, another's.
         let candidates = self.servers.iter().map(|(candidate, _)| *candidate);
         let tls = iter::once(*default).chain(candidates).find_map(|other| other.server.tls);
         let hosts = (self.servers.len() > 1).then(|| Arc::new(self.hosts(conf, default)));

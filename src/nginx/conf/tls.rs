@@ -219,6 +219,8 @@ impl TlsSettings {
         self.load(conf, ssl, certificates, keys)?;
         self.limit(conf, ssl, verify)?;
         self.keep_sessions(conf, ssl, certificates)?;
+        // SAFETY: servers meet clients that nginx accepts.
+        unsafe { tls::ask_server_name(ssl.as_ptr()) };
         // SAFETY: the context is the configuration's, which outlives its sessions.
         Ok(unsafe { Context::new(ssl, verify) })
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::super::conf::Application;
+use super::super::conf::{Application, Misdirected};
 use super::super::event;
 use super::super::log::Level;
 use super::super::recorder::RecordNotice;
@@ -54,7 +54,11 @@ impl Peer {
     /// A client wants to connect, which a callback may object to.
     fn connect(&mut self, connect: Arc<Connect>, shared: &mut Shared) -> Result<(), rtmp::Error> {
         self.context.set_application(&connect.app);
-        self.endpoint.choose(&connect.tc_url);
+        if let Err(Misdirected) = self.endpoint.choose(&connect.tc_url) {
+            self.connection.log(Level::Info, format_args!("refused: {Misdirected}"));
+            self.session.reject_connect("Misdirected TLS handshake.");
+            return Ok(());
+        }
         self.session.configure(&self.endpoint.server.session, event::now());
         self.info =
             Arc::new(ClientInfo::new(&connect, self.context.client(), self.connection.number()));
