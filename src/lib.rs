@@ -18,7 +18,8 @@
 //!    of `nginx`. [`record`] makes file operations of the messages themselves.
 //! 5. What else a publish starts hangs in `nginx::outputs`: pushes ([`relay`]), programs ([`exec`]).
 //!    Who may do what is asked of [`access`] and then of callbacks ([`notify`], over [`http`]).
-//!    Files are played by [`vod`]; [`stat`] and [`access_log`] tell what happens.
+//!    Files are played by [`vod`]; [`stat`] and [`access_log`] tell what happens, and [`dashboard`]
+//!    shows it.
 //!
 //! A recorded file takes another path to its player: [`flv`] and [`mp4`] read it, and a
 //! [`vod::Playback`] tells when what is sent.
@@ -37,6 +38,7 @@ pub mod api;
 pub mod client;
 pub mod codec;
 pub mod control;
+pub mod dashboard;
 pub mod exec;
 pub mod file_op;
 pub mod file_view;

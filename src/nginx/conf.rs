@@ -11,6 +11,7 @@ mod address;
 mod auto_push;
 mod client_tls;
 mod core;
+mod dashboard;
 mod directive;
 mod exec;
 mod hls;

@@ -3,6 +3,7 @@
 
 mod api;
 mod control;
+mod dashboard;
 mod request;
 mod stat;
 
@@ -92,6 +93,7 @@ fn answer(request: Request) -> ngx_int_t {
     // The API's names may be those of control.
     api::answer(request)
         .or_else(|| control::answer(request))
+        .or_else(|| dashboard::answer(request))
         .or_else(|| stat::answer(request))
         .unwrap_or(NGX_DECLINED as ngx_int_t)
 }

@@ -297,6 +297,27 @@ fn directives_of_http_stand_anywhere_in_it() {
     }
 }
 
+#[test]
+fn a_dashboard_stands_in_a_location_with_a_slash_at_its_end() {
+    let conf = |location: &str, directives: &str| {
+        test_conf(&format!(
+            "events {{}}\nhttp {{ server {{ location {location} {{ {directives} }} }} }}"
+        ))
+    };
+    for location in ["/", "/dashboard/", "^~ /a/b/"] {
+        check_verdict(&conf(location, "rtmp_dashboard;"), true, &[]);
+    }
+    let right = "\"rtmp_dashboard\" directive must be in a location that is a prefix ending in \"/\", \
+                 such as \"location /dashboard/\"";
+    for location in ["/dashboard", "= /dashboard/", "~ /dashboard/", "@dashboard"] {
+        check_verdict(&conf(location, "rtmp_dashboard;"), false, &[right, "nginx.conf:2"]);
+    }
+    let twice = conf("/", "rtmp_dashboard; rtmp_dashboard;");
+    check_verdict(&twice, false, &["\"rtmp_dashboard\" directive is duplicate"]);
+    let outside = test_conf("events {}\nhttp { rtmp_dashboard; }");
+    check_verdict(&outside, false, &["\"rtmp_dashboard\" directive is not allowed here"]);
+}
+
 /// Whoever adds a directive describes it in `docs/directives.md`.
 #[test]
 fn every_directive_is_documented() {
@@ -316,8 +337,16 @@ fn every_directive_is_documented() {
 /// The names in the tables of a source file.
 fn directives_of(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).expect("a source");
-    ["Directive::new(", "block_command(", "value_command(", "words_command(", "later("]
-        .iter()
+    let calls = [
+        "Directive::new(",
+        "block_command(",
+        "value_command(",
+        "words_command(",
+        "location_command(",
+        "later(",
+    ];
+    let calls = calls.iter();
+    calls
         .flat_map(|call| text.split(call).skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())
         .map(str::to_owned)

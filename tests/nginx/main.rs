@@ -17,6 +17,7 @@ mod beginnings;
 mod chain;
 mod config;
 mod conformance;
+mod dashboard;
 mod ending;
 mod exec;
 mod fanout;

@@ -385,19 +385,26 @@ pub(super) const fn value_command(name: &'static CStr, set: Set) -> ngx_command_
 
 /// The command of a directive with any number of values, valid anywhere in `http {}`.
 pub(super) const fn http_words_command(name: &'static CStr, set: Set) -> ngx_command_t {
-    http_command(name, NGX_CONF_1MORE, set)
+    http_command(name, HTTP | NGX_CONF_1MORE, set)
 }
 
 /// The command of a directive with one value, valid anywhere in `http {}`.
 pub(super) const fn http_value_command(name: &'static CStr, set: Set) -> ngx_command_t {
-    http_command(name, NGX_CONF_TAKE1, set)
+    http_command(name, HTTP | NGX_CONF_TAKE1, set)
 }
 
-const fn http_command(name: &'static CStr, arity: u32, set: Set) -> ngx_command_t {
-    let levels = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+/// The command of a directive without values, valid in locations of `http {}`.
+pub(super) const fn location_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    http_command(name, NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set)
+}
+
+/// Anywhere in `http {}`.
+const HTTP: u32 = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+const fn http_command(name: &'static CStr, levels_and_arity: u32, set: Set) -> ngx_command_t {
     ngx_command_t {
         name: str_of(name),
-        type_: (levels | arity) as ngx_uint_t,
+        type_: levels_and_arity as ngx_uint_t,
         set: Some(set),
         conf: NGX_HTTP_LOC_CONF_OFFSET,
         offset: 0,

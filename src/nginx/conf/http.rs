@@ -4,7 +4,10 @@ use std::ffi::{c_char, c_void};
 
 use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_str_t};
 
-use super::directive::{self, Conf, Failure, http_value_command, http_words_command, set_once};
+use super::dashboard::set_dashboard;
+use super::directive::{
+    self, Conf, Failure, http_value_command, http_words_command, location_command, set_once,
+};
 use crate::control::Sections;
 use crate::stat::{Format, Shown};
 
@@ -19,6 +22,8 @@ pub(in crate::nginx) struct HttpConf {
     pub(in crate::nginx) format: Option<Format>,
     /// `rtmp_control`.
     pub(in crate::nginx) control: Option<Sections>,
+    /// `rtmp_dashboard`: the path that the page is below, with a slash at its end.
+    pub(in crate::nginx) dashboard: Option<String>,
 }
 
 impl HttpConf {
@@ -35,15 +40,19 @@ impl HttpConf {
         }
         self.format = self.format.or(parent.format);
         self.control = self.control.or(parent.control);
+        if self.dashboard.is_none() {
+            self.dashboard.clone_from(&parent.dashboard);
+        }
     }
 }
 
 /// nginx's table of them, ended by an empty one.
-pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 5] = [
+pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 6] = [
     http_words_command(c"rtmp_stat", set_stat),
     http_value_command(c"rtmp_stat_stylesheet", set_stylesheet),
     http_value_command(c"rtmp_stat_format", set_format),
     http_words_command(c"rtmp_control", set_control),
+    location_command(c"rtmp_dashboard", set_dashboard),
     ngx_command_t::empty(),
 ];
 
@@ -131,7 +140,7 @@ fn open(sections: &mut Sections, word: &ngx_str_t) -> Result<(), Failure> {
     Ok(())
 }
 
-fn set(
+pub(super) fn set(
     cf: *mut ngx_conf_t,
     slot: *mut c_void,
     setter: impl FnOnce(&mut Conf, &mut HttpConf) -> Result<(), Failure>,

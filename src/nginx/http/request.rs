@@ -1,15 +1,17 @@
 //! A request of nginx's HTTP server.
 
 use std::ffi::c_void;
+use std::mem;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 use std::slice;
 
 use nginx_sys::{
     NGX_DONE, NGX_ERROR, NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_HEAD,
-    NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_POST, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_buf_t,
-    ngx_chain_t, ngx_http_discard_request_body, ngx_http_finalize_request, ngx_http_output_filter,
-    ngx_http_read_client_request_body, ngx_http_request_empty_handler, ngx_http_request_t,
+    NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_OK, NGX_HTTP_POST, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK,
+    ngx_buf_t, ngx_chain_t, ngx_http_discard_request_body, ngx_http_finalize_request,
+    ngx_http_output_filter, ngx_http_read_client_request_body, ngx_http_request_empty_handler,
+    ngx_http_request_t,
     ngx_http_run_posted_requests, ngx_http_send_header, ngx_http_test_reading, ngx_int_t,
     ngx_list_push, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
     ngx_table_elt_t, ngx_uint_t,
@@ -89,19 +91,36 @@ impl Request {
 
     /// Adds a header to the response.
     pub(super) fn add_header(self, name: &'static str, value: &str) {
-        let r = self.raw();
-        // SAFETY: the request is there; the list gives a place for a header, and the pool memory that
-        // lives as long as it.
-        unsafe {
-            let memory = ngx_palloc((*r).pool, value.len()).cast::<u8>();
+        // SAFETY: the request is there, and its pool gives memory, or null.
+        let value = unsafe {
+            let memory = ngx_palloc((*self.raw()).pool, value.len()).cast::<u8>();
             assert!(!memory.is_null(), "out of memory");
             memory.copy_from_nonoverlapping(value.as_ptr(), value.len());
-            let header = ngx_list_push(&raw mut (*r).headers_out.headers).cast::<ngx_table_elt_t>();
-            assert!(!header.is_null(), "out of memory");
-            header.write_bytes(0, 1);
-            (*header).hash = 1;
-            (*header).key = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
-            (*header).value = ngx_str_t { len: value.len(), data: memory };
+            ngx_str_t { len: value.len(), data: memory }
+        };
+        self.push_header(name, value);
+    }
+
+    /// Sends the header `ETag` with the response, or has nginx respond that it is what the client has.
+    pub(super) fn set_etag(self, etag: &'static str) {
+        let header = self.push_header("ETag", static_text(etag));
+        // SAFETY: the request is there.
+        unsafe { (*self.raw()).headers_out.etag = header }
+    }
+
+    /// `value` lives as long as the request.
+    fn push_header(self, name: &'static str, value: ngx_str_t) -> *mut ngx_table_elt_t {
+        // SAFETY: the request is there; the list gives room for a header. All-zero is one, to which
+        // newer versions of nginx add fields.
+        unsafe {
+            let slot = ngx_list_push(&raw mut (*self.raw()).headers_out.headers);
+            assert!(!slot.is_null(), "out of memory");
+            let mut header: ngx_table_elt_t = mem::zeroed();
+            header.hash = 1;
+            (header.key, header.value) = (static_text(name), value);
+            let slot = slot.cast::<ngx_table_elt_t>();
+            slot.write(header);
+            slot
         }
     }
 
@@ -143,16 +162,41 @@ impl Request {
     /// Sends the response. Gives what nginx is to be told of it.
     pub(super) fn respond(self, response: Response) -> ngx_int_t {
         let Response { status, content_type, body } = response;
+        // SAFETY: the request is there.
+        let chain = unsafe { chain_of((*self.raw()).pool, body.as_bytes()) };
+        self.send(status, content_type, body.len(), chain)
+    }
+
+    /// Sends what the module holds as the response. Gives what nginx is to be told of it.
+    pub(super) fn respond_static(
+        self,
+        content_type: &'static str,
+        body: &'static str,
+    ) -> ngx_int_t {
+        // SAFETY: the request is there, and nginx only reads what is "memory".
+        let chain = unsafe { chain_to((*self.raw()).pool, body.as_ptr().cast_mut(), body.len()) };
+        if let Some(chain) = chain {
+            // SAFETY: the chain was made with its buffer.
+            unsafe { (*(*chain).buf).set_memory(1) };
+        }
+        self.send(NGX_HTTP_OK, content_type, body.len(), chain)
+    }
+
+    fn send(
+        self,
+        status: u32,
+        content_type: &'static str,
+        length: usize,
+        chain: Option<*mut ngx_chain_t>,
+    ) -> ngx_int_t {
         let r = self.raw();
+        let Some(chain) = chain else { return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t };
         // SAFETY: the request is there, and what is put into it lives as long as its pool, or for
         // ever.
         unsafe {
-            let Some(chain) = chain_of((*r).pool, body.as_bytes()) else {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
-            };
             let headers = &mut (*r).headers_out;
             headers.status = status as ngx_uint_t;
-            headers.content_length_n = body.len() as i64;
+            headers.content_length_n = length as i64;
             headers.content_type =
                 ngx_str_t { len: content_type.len(), data: content_type.as_ptr().cast_mut() };
             headers.content_type_len = content_type.len();
@@ -247,6 +291,11 @@ unsafe fn append(buffer: &ngx_buf_t, limit: usize, body: &mut Vec<u8>) -> Option
     (read == length).then_some(())
 }
 
+/// A text that lives for ever.
+const fn static_text(text: &'static str) -> ngx_str_t {
+    ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() }
+}
+
 /// The text; empty if it is not UTF-8.
 ///
 /// # Safety
@@ -257,7 +306,7 @@ unsafe fn text<'a>(text: *const ngx_str_t) -> &'a str {
     unsafe { (*text).to_str().unwrap_or_default() }
 }
 
-/// The bytes in the pool's memory, as the whole of a response.
+/// A copy of the bytes in the pool's memory, as the whole of a response.
 ///
 /// # Safety
 ///
@@ -267,11 +316,28 @@ unsafe fn chain_of(pool: *mut ngx_pool_t, bytes: &[u8]) -> Option<*mut ngx_chain
     unsafe {
         let memory = NonNull::new(ngx_palloc(pool, bytes.len()).cast::<u8>())?.as_ptr();
         memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        let chain = chain_to(pool, memory, bytes.len())?;
+        (*(*chain).buf).set_temporary(1);
+        Some(chain)
+    }
+}
+
+/// The bytes at `data` as the whole of a response, of a kind that is to be said yet.
+///
+/// # Safety
+///
+/// `pool` is a pool, and there are so many bytes at `data` as long as it is there.
+unsafe fn chain_to(
+    pool: *mut ngx_pool_t,
+    data: *mut u8,
+    length: usize,
+) -> Option<*mut ngx_chain_t> {
+    // SAFETY: the pool gives memory for what is written into it, or null.
+    unsafe {
         let buffer = NonNull::new(ngx_pcalloc(pool, size_of::<ngx_buf_t>()))?;
         let buffer = buffer.cast::<ngx_buf_t>().as_ptr();
-        (*buffer).pos = memory;
-        (*buffer).last = memory.add(bytes.len());
-        (*buffer).set_temporary(1);
+        (*buffer).pos = data;
+        (*buffer).last = data.add(length);
         (*buffer).set_last_buf(1);
         (*buffer).set_last_in_chain(1);
         let chain = NonNull::new(ngx_pcalloc(pool, size_of::<ngx_chain_t>()))?;
