@@ -121,7 +121,7 @@ export class Detail {
     const { facts } = stream;
     const actions = [];
     if (this.#may.record && facts.publishing) actions.push(...(facts.recorders ?? []).map(recordAction));
-    if (this.#may.drop && facts.publisher) actions.push(dropPublisher(stream));
+    if (this.#may.drop && stream.publisher) actions.push(dropPublisher(stream));
     if (this.#may.drop && facts.nclients) actions.push(dropAll(stream));
     const create = () => {
       const button = element("button", { type: "button" });
@@ -195,7 +195,7 @@ function recordAction(recorder) {
   };
 }
 
-function dropPublisher({ application, name, facts: { publisher } }) {
+function dropPublisher({ application, name, publisher }) {
   return {
     key: "drop publisher",
     style: "danger",

@@ -4,13 +4,13 @@ import { codecName } from "./describe.js";
 import { count, duration, plural, rate, size, span } from "./format.js";
 
 /** `[name, text]` each; what is not known is left out. */
-export function factsOf({ facts, clients }) {
+export function factsOf({ facts, publisher }) {
   const lines = [
     ["Video", videoOf(facts)],
     ["Audio", audioOf(facts)],
     ["Bitrate", facts.publishing && mixOf(facts)],
     ["Keyframes", keyframesOf(facts)],
-    ["Publisher", publisherOf(facts, clients)],
+    ["Publisher", publisher && publisherOf(publisher)],
     ["HLS", hlsOf(facts)],
     ...(facts.recorders ?? []).map((it) => [`Recorder ${it.id}`.trim(), recorderOf(it)]),
     ...(facts.relays ?? []).map((it) => [it.direction === "pull" ? "Pull" : "Push", relayOf(it)]),
@@ -52,10 +52,8 @@ function keyframesOf({ gop, since_keyframe: since }) {
   return joined(gop && `every ${span(gop.time)} (${plural(gop.frames, "picture")})`, `last ${span(since)} ago`);
 }
 
-function publisherOf({ publisher, time }, clients) {
-  if (!publisher) return "";
-  const client = clients.find((it) => it.id === publisher.id);
-  return joined(publisher.address, publisher.protocol?.toUpperCase(), client?.flash_ver, `for ${duration(time / 1000)}`);
+function publisherOf({ address, protocol, flash_ver: encoder, time }) {
+  return joined(address, protocol?.toUpperCase(), encoder, `for ${duration(time / 1000)}`);
 }
 
 function hlsOf({ hls }) {

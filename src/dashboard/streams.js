@@ -69,6 +69,11 @@ class Stream {
     return this.rtmpViewers + this.hlsViewers;
   }
 
+  /** The client that publishes it, if its clients were asked for. */
+  get publisher() {
+    return this.clients.find((it) => it.publishing);
+  }
+
   /** Whether its name, or an address of its clients, holds the word, which is in small letters. */
   matches(word) {
     const has = (text) => text?.toLowerCase().includes(word);
