@@ -31,7 +31,9 @@ impl Answer {
     /// Adds what another worker answers to the same question.
     pub fn merge(&mut self, other: Self) {
         match (self, other) {
-            (Self::Report(report), Self::Report(other)) => report.merge(other),
+            (Self::Report(report), Self::Report(other)) => {
+                *report = Report::merge([std::mem::take(report), other]);
+            }
             (Self::Done(count), Self::Done(other)) => *count += other,
             (Self::Recorded(switched), Self::Recorded(other)) => switched.merge(other),
             // No worker answers a question that it was not asked.

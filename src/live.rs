@@ -23,6 +23,7 @@ mod frame;
 mod frame_log;
 mod idle;
 mod metadata;
+mod pictures;
 mod player;
 mod publication;
 mod received;
@@ -38,8 +39,11 @@ pub use frame_log::{EntryPoint, FrameLog, GopLimits, LagLimits, LogLimits};
 pub use idle::{Idle, IdleLimits, IdleWatch};
 pub use metadata::Meta;
 pub(crate) use metadata::{Metadata, is_metadata};
+pub use pictures::Pictures;
 pub use player::Player;
 pub use received::Received;
-pub use registry::{ApplicationId, Channel, Published, Registry, SessionId, StreamId, StreamKey};
+pub use registry::{
+    ApplicationId, Channel, Published, Registry, Sent, SessionId, StreamId, StreamKey,
+};
 pub use send_window::{Gathering, Pace, SMALL_AUDIENCE, SendWindow, Turn};
 pub use stream::{AlreadyPublishing, Stream, StreamConfig};

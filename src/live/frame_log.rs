@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::frame::{Content, Frame, FrameKind};
 use crate::rtmp::chunk::Framing;
+use crate::stat::Lag;
 use crate::time::Instant;
 
 /// Frames are serialised one behind the other in blocks of so many bytes, and nginx sends what lies
@@ -197,6 +198,14 @@ impl FrameLog {
     /// [`LogLimits::lag`].
     pub fn is_behind(&self, position: u64) -> bool {
         position < self.start || self.frame(position).is_some_and(|it| self.lags(position, it))
+    }
+
+    /// What is held of the frames from `position` on.
+    pub fn lag(&self, position: u64, now: Instant) -> Lag {
+        let position = position.max(self.start);
+        let Some(frame) = self.frame(position) else { return Lag::default() };
+        let bytes = self.appended_bytes - frame.offset;
+        Lag::new(now.saturating_since(frame.came), bytes, self.end() - position)
     }
 
     fn lags(&self, position: u64, frame: &Frame) -> bool {

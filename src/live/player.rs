@@ -6,6 +6,8 @@ use bytes::{Buf, Bytes};
 
 use super::frame::FrameKind;
 use super::frame_log::{EntryPoint, FrameLog};
+use crate::stat::Lag;
+use crate::time::Instant;
 
 /// One player of a live stream: its position in the stream's [`FrameLog`], and the rest of a frame
 /// that its connection took only in part.
@@ -37,6 +39,7 @@ pub struct Player {
     partial: Bytes,
     cursor: Cursor,
     sent: u64,
+    frames: u64,
 }
 
 impl Player {
@@ -52,7 +55,7 @@ impl Player {
             paused: false,
             skipped: 0,
         };
-        Self { partial: Bytes::new(), cursor, sent: 0 }
+        Self { partial: Bytes::new(), cursor, sent: 0, frames: 0 }
     }
 
     /// The rest of a frame that was sent in part. It must be the next thing on the connection.
@@ -79,6 +82,7 @@ impl Player {
                 debug_assert!(false, "more bytes sent than were gathered");
                 return;
             };
+            self.frames += 1;
             if sent < bytes.len() {
                 self.partial = bytes.slice(sent..);
                 return;
@@ -119,6 +123,24 @@ impl Player {
     /// How many frames the player did not get because it was too slow.
     pub fn skipped_frames(&self) -> u64 {
         self.cursor.skipped
+    }
+
+    /// How many frames the player has been sent, the last one perhaps in part.
+    pub fn frames_sent(&self) -> u64 {
+        self.frames
+    }
+
+    /// How far the player is behind its stream's newest frame; not at all while it is paused.
+    pub fn lag(&self, log: &FrameLog, now: Instant) -> Lag {
+        if self.cursor.paused {
+            return Lag::default();
+        }
+        let mut lag = log.lag(self.cursor.next, now);
+        if !self.partial.is_empty() {
+            lag.bytes += self.partial.len() as u64;
+            lag.frames += 1;
+        }
+        lag
     }
 
     /// How many bytes of the stream the player has been sent.

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::frame::{Content, FrameKind};
 use super::frame_log::FrameLog;
 use super::metadata::{self, Metadata};
+use super::pictures::Pictures;
 use super::stream::StreamConfig;
 use crate::flv::{self, AudioKind, VideoKind};
 use crate::rtmp::chunk::csid;
@@ -36,6 +37,9 @@ pub(super) struct Publication {
     audio_header: Option<Bytes>,
     video_header: Option<Bytes>,
     has_video: bool,
+    pictures: Pictures,
+    /// When the newest audio frame came.
+    last_audio: Option<Instant>,
     /// The audio messages since the last video message.
     audio_run: u32,
 }
@@ -51,6 +55,8 @@ impl Publication {
             audio_header: None,
             video_header: None,
             has_video: false,
+            pictures: Pictures::default(),
+            last_audio: None,
             audio_run: 0,
         };
         let statuses = [
@@ -76,6 +82,14 @@ impl Publication {
         self.since
     }
 
+    pub(super) fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
+    pub(super) fn last_audio(&self) -> Option<Instant> {
+        self.last_audio
+    }
+
     pub(super) fn facts(&self) -> MediaFacts {
         let properties = self.metadata.properties();
         MediaFacts::new(self.video_header.as_ref(), self.audio_header.as_ref(), &properties)
@@ -98,7 +112,11 @@ impl Publication {
 
     fn push_audio(&mut self, message: Message, log: &mut FrameLog) {
         self.audio_run = self.audio_run.saturating_add(1);
-        match flv::audio_kind(&message.payload) {
+        let kind = flv::audio_kind(&message.payload);
+        if kind == AudioKind::Frame {
+            self.last_audio = Some(self.now);
+        }
+        match kind {
             AudioKind::SequenceHeader => self.push_header(message, log),
             AudioKind::Frame if self.starts_with_audio(log) => {
                 self.append_entry(FrameKind::Audio, message, log);
@@ -113,7 +131,13 @@ impl Publication {
     fn push_video(&mut self, message: Message, log: &mut FrameLog) {
         self.has_video = true;
         self.audio_run = 0;
-        match flv::video_kind(&message.payload) {
+        let kind = flv::video_kind(&message.payload);
+        match kind {
+            VideoKind::Keyframe => self.pictures.count_keyframe(message.timestamp, self.now),
+            VideoKind::Inter => self.pictures.count_inter(),
+            VideoKind::SequenceHeader | VideoKind::Other => {}
+        }
+        match kind {
             VideoKind::SequenceHeader => self.push_header(message, log),
             VideoKind::Keyframe => self.append_entry(FrameKind::Keyframe, message, log),
             VideoKind::Inter if self.starts_anywhere(log) => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -65,10 +66,40 @@ pub struct Channel {
     pub players: BTreeMap<SessionId, Player>,
     /// Those of the players that pass the stream on, and must not add to its delay.
     pub relays: BTreeSet<SessionId>,
-    /// Bytes that clients were sent that have left.
-    pub sent_before: u64,
+    /// What was sent to clients that have left.
+    pub left: Sent,
     /// All frames before this position have been offered to all players, or are being so.
     offered: u64,
+}
+
+/// What players were sent, and what they were too slow for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes that were sent.
+    pub bytes: u64,
+    /// Frames that were sent.
+    pub frames: u64,
+    /// Frames that were not.
+    pub skipped: u64,
+}
+
+impl Sent {
+    /// What one player was sent.
+    pub fn of(player: &Player) -> Self {
+        Self {
+            bytes: player.bytes_sent(),
+            frames: player.frames_sent(),
+            skipped: player.skipped_frames(),
+        }
+    }
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.frames += other.frames;
+        self.skipped += other.skipped;
+    }
 }
 
 impl Channel {
@@ -211,7 +242,7 @@ impl Registry {
             publisher: None,
             players: BTreeMap::new(),
             relays: BTreeSet::new(),
-            sent_before: 0,
+            left: Sent::default(),
             offered: 0,
         });
         (id, channel)

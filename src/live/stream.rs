@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::continuity::Continuity;
 use super::frame_log::{FrameLog, LogLimits};
 use super::metadata::Meta;
+use super::pictures::Pictures;
 use super::player::Player;
 use super::publication::Publication;
 use super::received::Received;
@@ -157,6 +158,16 @@ impl Stream {
     /// How the stream is coded, if it has a publisher.
     pub fn facts(&self) -> Option<MediaFacts> {
         self.publication.as_ref().map(Publication::facts)
+    }
+
+    /// The pictures of the stream's publisher, if it has one.
+    pub fn pictures(&self) -> Option<&Pictures> {
+        self.publication.as_ref().map(Publication::pictures)
+    }
+
+    /// When the stream's publisher last sent audio.
+    pub fn last_audio(&self) -> Option<Instant> {
+        self.publication.as_ref().and_then(Publication::last_audio)
     }
 
     /// How the stream is passed on.

@@ -14,6 +14,7 @@
 
 mod group;
 mod output;
+mod reporting;
 mod spawn;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use super::schedule::Due;
 use super::worker::{self, Shared};
 use super::{event, guard, thread_pool};
 use crate::exec::{Backoff, Invocation};
+use crate::live::StreamKey;
 
 /// How long a worker that exits at once lets its programs end.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
@@ -56,6 +58,8 @@ pub(super) struct Plan {
     pub(super) respawn: Option<Duration>,
     /// Who is told when it is gone.
     pub(super) group: Option<GroupId>,
+    /// The stream that it runs for, if it runs for one.
+    pub(super) stream: Option<StreamKey>,
 }
 
 /// The programs of a worker.
@@ -76,6 +80,10 @@ struct Child {
     state: State,
     /// Whether it is not to be run any more.
     ends: bool,
+    /// How often it was started.
+    starts: u64,
+    /// For how long it ran the last time.
+    ran: Option<Duration>,
 }
 
 enum State {
@@ -168,7 +176,8 @@ impl Shared {
         self.children.next += 1;
         let id = ChildId(self.children.next);
         let backoff = plan.respawn.map(Backoff::new);
-        let child = Child { plan, backoff, state: State::Starting, ends: false };
+        let child =
+            Child { plan, backoff, state: State::Starting, ends: false, starts: 0, ran: None };
         self.children.children.insert(id, child);
         self.launch_child(id);
         id
@@ -257,6 +266,8 @@ impl Shared {
         };
         watch.set_data(id.0 as usize);
         let since = event::now();
+        child.starts += 1;
+        self.meters.totals.children_started += 1;
         child.state = State::Alive(Alive { pid, watch: Some(watch), since, stop: Stop::Nothing });
         if child.ends {
             self.end_child(id);
@@ -297,6 +308,7 @@ impl Shared {
         let Some((alive, _)) = child.alive() else { return };
         if alive.is_gone() {
             let ran = event::now().saturating_since(alive.since);
+            child.ran = Some(ran);
             self.on_gone(id, ran);
         } else if let Some(at) = alive.due() {
             self.schedule.set(Due::Child(id), at);

@@ -72,6 +72,7 @@ fn plan(command: &Command, policy: CommandPolicy, facts: &Facts<'_>) -> Plan {
         kill_signal: policy.kill_signal,
         respawn: policy.respawn,
         group: None,
+        stream: None,
     }
 }
 
@@ -97,7 +98,9 @@ impl Shared {
         let commands = &application.exec;
         let facts = Facts::of_publication(publication);
         let plans = plans(&commands.push, commands.policy, &facts);
-        plans.into_iter().map(|plan| self.start_child(plan)).collect()
+        let stream = StreamKey { application: application.id, name: publication.name.clone() };
+        let plans = plans.into_iter().map(|plan| Plan { stream: Some(stream.clone()), ..plan });
+        plans.map(|plan| self.start_child(plan)).collect()
     }
 
     /// Has the commands of `exec_pull` run for a stream that is played here.
@@ -112,6 +115,8 @@ impl Shared {
         let client = ClientInfo { app: application.name.clone(), ..ClientInfo::default() };
         let facts = Facts { client: &client, name: &key.name, args: "", path: "", recorder: "" };
         let plans = plans(&commands.pull, commands.policy, &facts);
+        let plans =
+            plans.into_iter().map(|plan| Plan { stream: Some(key.clone()), ..plan }).collect();
         let id = self.groups.add(format!("exec_pull {} {}", key.application.0, key.name), plans);
         self.groups.pulls.insert(key.clone(), id);
         self.review_group(id);

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use super::event;
-use crate::live::{Channel, StreamId};
-use crate::stat::{Rate, Traffic};
+use crate::live::{Channel, Sent, StreamId};
+use crate::stat::{Rate, Totals, Traffic};
 use crate::time::Instant;
 
 /// Counts of a worker, and how they grow.
 pub(super) struct Meters {
     /// When the worker started.
     pub(super) since: Instant,
-    /// Connections of clients.
-    pub(super) accepted: u64,
+    /// What is counted as it happens.
+    pub(super) totals: Totals,
     /// What came and went on connections that have ended.
     ended: (u64, u64),
     rate: Both,
@@ -31,6 +31,7 @@ struct StreamRates {
     all: Both,
     audio: Rate,
     video: Rate,
+    frames: Rate,
 }
 
 /// What has come and gone of a stream.
@@ -39,6 +40,8 @@ pub(super) struct StreamCounts {
     pub(super) bytes: (u64, u64),
     pub(super) audio: u64,
     pub(super) video: u64,
+    /// Pictures.
+    pub(super) frames: u64,
 }
 
 /// A stream's traffic.
@@ -47,13 +50,15 @@ pub(super) struct StreamTraffic {
     pub(super) all: Traffic,
     pub(super) bw_audio: u64,
     pub(super) bw_video: u64,
+    /// Pictures a second.
+    pub(super) frame_rate: f64,
 }
 
 impl Meters {
     pub(super) fn new() -> Self {
         Self {
             since: event::now(),
-            accepted: 0,
+            totals: Totals::default(),
             ended: (0, 0),
             rate: Both::default(),
             streams: HashMap::new(),
@@ -64,6 +69,12 @@ impl Meters {
     pub(super) fn end(&mut self, (bytes_in, bytes_out): (u64, u64)) {
         self.ended.0 += bytes_in;
         self.ended.1 += bytes_out;
+    }
+
+    /// A player has left that is no feed of another worker.
+    pub(super) fn leave(&mut self, sent: Sent) {
+        self.totals.frames_sent += sent.frames;
+        self.totals.frames_skipped += sent.skipped;
     }
 
     /// What came and went on all connections, if on those that are open it was `open`.
@@ -86,6 +97,7 @@ impl Meters {
             rates.all.sample(now, counts.bytes);
             rates.audio.sample(now, counts.audio);
             rates.video.sample(now, counts.video);
+            rates.frames.sample(now, counts.frames);
             self.streams.insert(id, rates);
         }
     }
@@ -98,12 +110,13 @@ impl Meters {
     /// The traffic of a stream.
     pub(super) fn stream_traffic(&self, id: StreamId, counts: StreamCounts) -> StreamTraffic {
         let now = event::now();
-        let StreamCounts { bytes, audio, video } = counts;
+        let StreamCounts { bytes, audio, video, frames } = counts;
         match self.streams.get(&id) {
             Some(rates) => StreamTraffic {
                 all: rates.all.traffic(now, bytes),
                 bw_audio: rates.audio.bits_per_second(now, audio),
                 bw_video: rates.video.bits_per_second(now, video),
+                frame_rate: rates.frames.per_second(now, frames),
             },
             None => {
                 StreamTraffic { all: Both::default().traffic(now, bytes), ..Default::default() }
@@ -133,9 +146,10 @@ impl StreamCounts {
     pub(super) fn of(channel: &Channel, sent: u64) -> Self {
         let received = channel.stream.received();
         Self {
-            bytes: (received.bytes(), channel.sent_before + sent),
+            bytes: (received.bytes(), channel.left.bytes + sent),
             audio: received.audio,
             video: received.video,
+            frames: channel.stream.pictures().map_or(0, |pictures| pictures.count),
         }
     }
 }

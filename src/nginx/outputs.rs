@@ -9,6 +9,7 @@ use crate::client::Publication;
 use crate::media;
 use crate::package::{NameError, Rendition};
 use crate::rtmp::Message;
+use crate::stat::{HlsReport, RecorderReport};
 use crate::time::Instant;
 
 /// Everything that was started for one publish of this worker, and ends with it. A publisher that
@@ -91,6 +92,16 @@ impl Outputs {
     /// What a master playlist says of the stream.
     pub(super) fn rendition(&self) -> Option<Rendition> {
         self.packager.as_ref().and_then(Packager::rendition)
+    }
+
+    /// What there is to tell of the HLS output, if there is one.
+    pub(super) fn report_hls(&self, storage: &Storage) -> Option<HlsReport> {
+        self.packager.as_ref().map(|packager| packager.facts(storage))
+    }
+
+    /// What there is to tell of the recorders.
+    pub(super) fn report_recorders(&self, storage: &Storage) -> Vec<RecorderReport> {
+        self.recorders.report(storage)
     }
 
     /// What records the stream.

@@ -13,6 +13,7 @@ use crate::media::{self, Container, Demuxer};
 use crate::notify::Hook;
 use crate::package::{Hls, HlsConfig, NameError, Rendition};
 use crate::rtmp::Message;
+use crate::stat::HlsReport;
 
 /// How many different errors of one publish are reported.
 const MAX_REPORTED: usize = 8;
@@ -89,6 +90,14 @@ impl Packager {
         }
         self.write(storage);
         pushed.or_else(|error| self.report(error))
+    }
+
+    /// What there is to tell of the output.
+    pub(super) fn facts(&self, storage: &Storage) -> HlsReport {
+        HlsReport {
+            errors: storage.errors_of(self.output).clone(),
+            ..self.hls.report(event::unix_now())
+        }
     }
 
     /// See [`Hls::take_master_due`].

@@ -20,6 +20,7 @@ use crate::package::NameError;
 use crate::record::{Loss, Now, Recorder};
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
+use crate::stat::{RecorderReport, RecorderState};
 use crate::time::Instant;
 
 /// A recording that has begun, or is complete.
@@ -105,6 +106,11 @@ impl Recorders {
     /// Whether there is a recorder of that id.
     pub(super) fn has(&self, id: &str) -> bool {
         self.all.iter().any(|it| it.settings.config.id == id)
+    }
+
+    /// What there is to tell of them.
+    pub(super) fn report(&self, storage: &Storage) -> Vec<RecorderReport> {
+        self.all.iter().map(|recording| recording.report(storage)).collect()
     }
 
     /// Starts or stops the recorder of that id. Gives the path of the file that is begun or completed,
@@ -194,6 +200,15 @@ impl Recording {
             publication: Rc::clone(publication),
             output: storage.open_after(key),
         })
+    }
+
+    fn report(&self, storage: &Storage) -> RecorderReport {
+        let mut report = self.recorder.facts();
+        report.errors = storage.errors_of(self.output).clone();
+        if report.state == RecorderState::Waiting && storage.fails(self.output) {
+            report.state = RecorderState::Failed;
+        }
+        report
     }
 
     /// Takes in what has come of file operations.

@@ -1,5 +1,7 @@
 //! The relays of a worker: what is pushed and pulled, and when to try again.
 
+mod reporting;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use crate::client::{ClientInfo, Publication};
 use crate::live::{SessionId, StreamId, StreamKey};
 use crate::relay::{Backoff, Direction, Target};
 use crate::rtmp::command::PublishKind;
+use crate::stat::Failures;
+use crate::time::Instant;
 
 /// How long it may take to look up a server's name and to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +50,9 @@ struct Relay {
     attempts: usize,
     backoff: Backoff,
     state: State,
+    /// Since when it has been in that state.
+    since: Instant,
+    errors: Failures,
 }
 
 /// What a relay is for.
@@ -75,10 +82,29 @@ impl Relay {
         }
     }
 
+    /// The target of the present attempt, or of the last one.
+    fn target(&self) -> &Target {
+        &self.targets[self.attempts.saturating_sub(1) % self.targets.len()]
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.since = event::now();
+    }
+
     /// What only one worker may do, if the relay is that.
     fn lease(&self) -> Option<String> {
         let (application, name) = (self.application.id.0, &self.publication.name);
         (self.direction() == Direction::Pull).then(|| format!("pull {application} {name}"))
+    }
+
+    /// Notes why there is no connection any more. Servers may repeat the stream's name, which may be
+    /// a secret.
+    fn fail(&mut self, reason: &dyn fmt::Display) {
+        let secret = self.target().route(&self.publication).name;
+        let text = reason.to_string();
+        let text = if secret.is_empty() { text } else { text.replace(&secret, "***") };
+        self.errors.add(text, event::unix_now());
     }
 
     /// How long to wait before the next attempt. The other targets are tried without waiting.
@@ -100,7 +126,7 @@ impl fmt::Display for Relay {
             Direction::Push => ("push", "to"),
             Direction::Pull => ("pull", "from"),
         };
-        let target = &self.targets[self.attempts.saturating_sub(1) % self.targets.len()];
+        let target = self.target();
         let (name, application) = (&self.publication.name, &self.application.name);
         write!(
             f,
@@ -254,6 +280,8 @@ impl Shared {
             attempts: 0,
             backoff: Backoff::default(),
             state: State::Waiting,
+            since: event::now(),
+            errors: Failures::default(),
         };
         self.relays.relays.insert(id, relay);
         self.schedule.set(Due::Relay(id), event::now());
@@ -292,7 +320,9 @@ impl Shared {
     pub(super) fn retry_relay(&mut self, id: RelayId, reason: &dyn fmt::Display) {
         let Some(relay) = self.relays.relays.get_mut(&id) else { return };
         let wait = relay.next_wait();
-        relay.state = State::Waiting;
+        relay.enter(State::Waiting);
+        relay.fail(reason);
+        self.meters.totals.relay_errors += 1;
         log::cycle(
             Level::Warn,
             format_args!("{relay}: {reason}; next attempt in {} ms", wait.as_millis()),
@@ -330,7 +360,7 @@ impl Worker {
             worker.on_relay_dialed(id, &target, result);
         });
         if let Some(relay) = shared.relays.relays.get_mut(&id) {
-            relay.state = State::Dialing(dial);
+            relay.enter(State::Dialing(dial));
         }
     }
 
@@ -352,7 +382,7 @@ impl Worker {
                 let session = self
                     .add_upstream(|session| Upstream::new(session, id, connection, target, local));
                 if let Some(relay) = self.shared().relays.relays.get_mut(&id) {
-                    relay.state = State::Connected(session);
+                    relay.enter(State::Connected(session));
                 }
                 self.run_upstream(session, Upstream::start);
             }

@@ -34,7 +34,7 @@ fn admit(worker: &mut Worker, connection: Connection) -> Option<usize> {
         return None;
     }
     worker.shared().count_connection(1);
-    worker.shared().meters.accepted += 1;
+    worker.shared().meters.totals.accepted += 1;
     Some(take_in(worker, connection, Peer::new))
 }
 

@@ -11,11 +11,12 @@ mod writer;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::{fmt, iter, mem};
+use std::{iter, mem};
 
 use slab::Slab;
 
 use self::writer::{WriteError, Writer};
+use super::event;
 use super::log::{self, Level};
 use super::packager::{Playlist, PlaylistWatch};
 use super::recorder::Recorded;
@@ -25,6 +26,7 @@ use crate::file_op::FileOp;
 use crate::flv::Survey;
 use crate::live::StreamKey;
 use crate::notify::Hook;
+use crate::stat::{Failures, StorageReport, Totals};
 
 /// Bytes that may wait in one output's queue: near a minute of a 2.5 Mbit/s stream.
 const MAX_QUEUED: usize = 16 << 20;
@@ -37,6 +39,15 @@ pub(super) struct Storage {
     threads_ended: bool,
     recorded: Vec<Recorded>,
     playlists: Vec<Playlist>,
+    counts: Counts,
+}
+
+/// What there was since the worker started.
+#[derive(Debug, Default)]
+struct Counts {
+    segments: u64,
+    recordings: u64,
+    errors: Failures,
 }
 
 /// Names an output until it is closed.
@@ -54,6 +65,8 @@ struct Output {
     opened: VecDeque<Option<Survey>>,
     /// The failures since all was well: after the first one they are no news.
     failures: u64,
+    /// All failures.
+    errors: Failures,
     closed: bool,
     /// What a later output that has the same files may go on with.
     key: Option<OutputKey>,
@@ -95,6 +108,22 @@ pub(super) struct Job {
     writer: Writer,
     ops: Vec<FileOp>,
     outcome: Result<(), WriteError>,
+}
+
+impl Job {
+    /// The files with that extension that it has put in place.
+    fn placed<'a>(&'a self, extension: &'a str) -> impl Iterator<Item = &'a PathBuf> {
+        let done = self.outcome.as_ref().err().map_or(self.ops.len(), |error| error.index);
+        let placed = self.ops.iter().take(done).filter_map(|op| match op {
+            FileOp::Rename { to: path, .. } | FileOp::Put { path, .. } => Some(path),
+            _ => None,
+        });
+        placed.filter(move |path| path.extension().is_some_and(|it| it == extension))
+    }
+
+    fn segments(&self) -> u64 {
+        self.placed("ts").count() as u64
+    }
 }
 
 impl thread_pool::Job for Job {
@@ -175,7 +204,7 @@ impl Storage {
         output.queued += weight(&op);
         output.queue.push_back(op);
         if output.queued > MAX_QUEUED {
-            output.overflow();
+            output.overflow(&mut self.counts.errors);
         }
         self.start(id);
     }
@@ -191,12 +220,46 @@ impl Storage {
         self.start(id);
     }
 
+    /// What could not be written of the output.
+    pub(super) fn errors_of(&self, id: OutputId) -> &Failures {
+        &self.outputs[id.0].errors
+    }
+
+    /// Whether the output has failed, and has not been written since.
+    pub(super) fn fails(&self, id: OutputId) -> bool {
+        self.outputs[id.0].failures > 0
+    }
+
+    /// What waits to be written, and what could not be.
+    pub(super) fn report(&self) -> StorageReport {
+        let outputs = || self.outputs.iter().map(|(_, output)| output);
+        let in_flight = outputs().filter(|it| matches!(it.state, State::InFlight(_)));
+        StorageReport {
+            outputs: self.outputs.len() as u64,
+            queued: outputs().map(|output| output.queued as u64).sum(),
+            in_flight: in_flight.count() as u64,
+            failing: outputs().filter(|output| output.failures > 0).count() as u64,
+            errors: self.counts.errors.clone(),
+        }
+    }
+
+    /// Adds what was written, and what could not be, since the worker started.
+    pub(super) fn add_totals(&self, totals: &mut Totals) {
+        let Counts { segments, recordings, errors } = &self.counts;
+        totals.segments = *segments;
+        totals.recordings = *recordings;
+        totals.storage_errors = errors.count;
+    }
+
     /// Takes back a job that has been executed, and starts the next.
     fn finish(&mut self, job: Job) {
         let id = job.output;
         let output = &mut self.outputs[id.0];
         self.playlists.extend(output.playlists_of(&job));
-        self.recorded.extend(output.finish(job));
+        self.counts.segments += job.segments();
+        let recorded = output.finish(job, &mut self.counts.errors);
+        self.counts.recordings += recorded.len() as u64;
+        self.recorded.extend(recorded);
         self.start(id);
     }
 
@@ -218,12 +281,12 @@ impl Storage {
                 State::InFlight(in_flight) => {
                     // SAFETY: see `end_threads`.
                     let job = unsafe { in_flight.into_job() };
-                    self.recorded.extend(output.finish(job));
+                    self.recorded.extend(output.finish(job, &mut self.counts.errors));
                 }
             }
             while let Some(mut job) = output.next_job(OutputId(index)) {
                 thread_pool::Job::execute(&mut job);
-                self.recorded.extend(output.finish(job));
+                self.recorded.extend(output.finish(job, &mut self.counts.errors));
             }
         }
     }
@@ -254,7 +317,7 @@ impl Output {
     }
 
     /// Takes back a job, and gives the recordings that it has completed.
-    fn finish(&mut self, mut job: Job) -> Vec<Recorded> {
+    fn finish(&mut self, mut job: Job, errors: &mut Failures) -> Vec<Recorded> {
         self.queued -= job.ops.iter().map(weight).sum::<usize>();
         self.opened.extend(job.writer.take_opened());
         let closed = job.writer.take_closed().into_iter();
@@ -263,7 +326,7 @@ impl Output {
         match job.outcome {
             Ok(()) => self.recover(&job),
             Err(error) => {
-                self.report(format_args!("{error}"));
+                self.report(&error.to_string(), errors);
                 self.lose(job.ops.into_iter().skip(error.index));
             }
         }
@@ -274,12 +337,7 @@ impl Output {
     /// The playlists that the job has put in place, if anybody wants to know.
     fn playlists_of(&self, job: &Job) -> Vec<Playlist> {
         let Some(watch) = &self.watch else { return Vec::new() };
-        let done = job.outcome.as_ref().err().map_or(job.ops.len(), |error| error.index);
-        let written = job.ops.iter().take(done).filter_map(|op| match op {
-            FileOp::Put { path, .. } => Some(path),
-            _ => None,
-        });
-        let playlists = written.filter(|path| path.extension().is_some_and(|it| it == "m3u8"));
+        let playlists = job.placed("m3u8");
         playlists.map(|path| Playlist { watch: Rc::clone(watch), path: path.clone() }).collect()
     }
 
@@ -302,10 +360,11 @@ impl Output {
         }
     }
 
-    fn overflow(&mut self) {
+    fn overflow(&mut self, errors: &mut Failures) {
         let waiting = self.queued;
         let last = self.queue.back().map(|op| op.path().display().to_string()).unwrap_or_default();
-        self.report(format_args!("the disk is too slow: {waiting} bytes wait, up to \"{last}\""));
+        let text = format!("the disk is too slow: {waiting} bytes wait, up to \"{last}\"");
+        self.report(&text, errors);
         self.lose([]);
     }
 
@@ -325,10 +384,13 @@ impl Output {
         }
     }
 
-    fn report(&mut self, text: fmt::Arguments<'_>) {
+    fn report(&mut self, text: &str, errors: &mut Failures) {
         self.failures += 1;
+        for failures in [&mut self.errors, errors] {
+            failures.add(text.to_owned(), event::unix_now());
+        }
         if self.failures == 1 {
-            log::cycle(Level::Error, text);
+            log::cycle(Level::Error, format_args!("{text}"));
         }
     }
 }

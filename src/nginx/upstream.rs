@@ -18,7 +18,7 @@ use super::worker::{self, Shared, Worker};
 use super::{event, guard};
 use crate::client::Publication;
 use crate::exec::Facts;
-use crate::live::{SessionId, StreamId, StreamKey};
+use crate::live::{Sent, SessionId, StreamId, StreamKey};
 use crate::relay::{Direction, Forwarding, Route, Target};
 use crate::rtmp::client::{Client, ClientConfig, Event};
 use crate::rtmp::session::{Output, PublishRefusal};
@@ -186,6 +186,9 @@ impl Upstream {
             publishing: matches!(self.role, Role::Publisher(_)),
             bytes_in,
             bytes_out,
+            protocol: self.connection.protocol(),
+            outbox: self.outbox.len() as u64,
+            tcp: self.connection.tcp_report(),
             ..ClientReport::default()
         }
     }
@@ -336,7 +339,9 @@ impl Upstream {
                 if let Some(channel) = shared.streams.channel_mut(stream)
                     && let Some(player) = channel.players.get(&self.id)
                 {
-                    channel.sent_before += player.bytes_sent();
+                    let sent = Sent::of(player);
+                    channel.left += sent;
+                    shared.meters.leave(sent);
                 }
                 shared.streams.stop(stream, self.id);
             }

@@ -209,6 +209,7 @@ impl Shared {
         if let Some(displaced) = displaced.filter(|&displaced| displaced != PULL) {
             self.review.displace(displaced);
         }
+        self.meters.totals.publishes += 1;
         self.fanout.mark(stream);
         // A pull has had its day.
         self.review.post(stream);
@@ -284,6 +285,7 @@ impl Shared {
             (pushed, outputs.take_wants())
         });
         channel.stream.push(event::now(), message);
+        self.meters.totals.messages += 1;
         if !channel.is_unwatched() {
             self.fanout.mark(stream);
         }

@@ -16,6 +16,7 @@ use super::segmenter::{Place, Segmenter};
 use crate::file_op::FileOp;
 use crate::media::{AccessUnit, MediaEvent, TrackConfig, TrackKind};
 use crate::mpegts::{self, Muxer};
+use crate::stat::{Failures, HlsReport, SegmentReport};
 use crate::time::{Ticks, UnixMillis};
 
 /// A segment is written in pieces of about this many bytes, while its data arrive.
@@ -76,6 +77,8 @@ pub struct Hls {
     segmenter: Segmenter,
     muxer: Muxer,
     playlist: Playlist,
+    /// The number of its first segment.
+    first_sequence: u64,
     /// Until it is known which tracks the stream has.
     probe: Option<Probe>,
     open: Option<OpenSegment>,
@@ -112,15 +115,13 @@ impl Hls {
     /// The name is no safe file name.
     pub fn new(config: &HlsConfig, name: &str, now: UnixMillis) -> Result<Self, NameError> {
         let fragment = ticks(config.fragment);
+        let first_sequence = first_sequence(config, now);
         Ok(Self {
             layout: Layout::new(config, name)?,
             segmenter: Segmenter::new(fragment, ticks(config.max_fragment)),
             muxer: Muxer::default(),
-            playlist: Playlist::new(
-                fragment,
-                ticks(config.playlist_length),
-                first_sequence(config, now),
-            ),
+            playlist: Playlist::new(fragment, ticks(config.playlist_length), first_sequence),
+            first_sequence,
             probe: Some(Probe::default()),
             open: None,
             anchor: None,
@@ -313,6 +314,21 @@ impl Hls {
             codecs: codecs.map(|codecs| codecs.join(",")),
             resolution: size.map(|(width, height)| (width.into(), height.into())),
         })
+    }
+
+    /// What there is to tell of the output, but for what the storage knows.
+    pub fn report(&self, now: UnixMillis) -> HlsReport {
+        let last_segment = self.playlist.last().map(|(number, segment)| {
+            let duration = u64::try_from(segment.duration.as_millis()).unwrap_or_default();
+            let age = now.0.saturating_sub(segment.date_time.0.saturating_add(duration));
+            SegmentReport { number, duration, age }
+        });
+        HlsReport {
+            playlist: self.layout.playlist().display().to_string(),
+            segments: self.playlist.next_sequence() - self.first_sequence,
+            last_segment,
+            errors: Failures::default(),
+        }
     }
 
     /// Writes the master playlist, with what is known of those [renditions](Self::renditions) that

@@ -64,6 +64,12 @@ impl Playlist {
         self.media_sequence.saturating_add(self.segments.len() as u64)
     }
 
+    /// The newest segment, if there is one, and its media sequence number.
+    pub fn last(&self) -> Option<(u64, &Segment)> {
+        let last = self.segments.back()?;
+        Some((self.next_sequence() - 1, last))
+    }
+
     /// Whether no segment was pushed.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()

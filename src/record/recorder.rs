@@ -22,6 +22,7 @@ use crate::flv::Survey;
 use crate::package::NameError;
 use crate::rtmp::Message;
 use crate::rtmp::session::RecordStatus;
+use crate::stat::{RecorderReport, RecorderState};
 use crate::time::Instant;
 
 /// How long after a failure the next file is tried at the earliest.
@@ -135,6 +136,27 @@ impl Recorder {
             State::Opening(opening) => Some(opening.path.clone()),
             State::Recording(recording) => Some(recording.path().to_owned()),
             State::Waiting(_) | State::Ended => None,
+        }
+    }
+
+    /// What there is to tell of the recorder, but for what the storage knows.
+    pub fn facts(&self) -> RecorderReport {
+        let report = RecorderReport {
+            id: self.config.id.clone(),
+            file: self.path().map(|path| path.display().to_string()),
+            ..RecorderReport::default()
+        };
+        match &self.state {
+            State::Ended => report,
+            State::Waiting(_) => RecorderReport { state: RecorderState::Waiting, ..report },
+            State::Opening(_) => RecorderReport { state: RecorderState::Opening, ..report },
+            State::Recording(recording) => RecorderReport {
+                state: RecorderState::Recording,
+                bytes: recording.len(),
+                time: recording.duration(self.timeline.latest()),
+                frames: recording.pictures(),
+                ..report
+            },
         }
     }
 

@@ -121,6 +121,21 @@ impl Recording {
             || limits.interval_size.is_some_and(|size| self.file.len() >= size)
     }
 
+    /// How long the file is, in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    /// The pictures in it.
+    pub(super) fn pictures(&self) -> u64 {
+        self.pictures
+    }
+
+    /// What of the stream is in it when the stream is at `time`, in milliseconds.
+    pub(super) fn duration(&self, time: i64) -> u64 {
+        u64::try_from(time - self.base).unwrap_or_default()
+    }
+
     /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.path

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::template::Template;
 use crate::client::Publication;
 use crate::rtmp::client::{ClientConfig, LIVE, LIVE_OR_RECORDED, Role};
@@ -14,12 +16,23 @@ const TLS_PORT: u16 = 443;
 const FLASH_VER: &str = "LNX.11,1,102,55";
 
 /// Which way a stream goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// To the other server.
+    #[default]
     Push,
     /// From it.
     Pull,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Push => "push",
+            Self::Pull => "pull",
+        })
+    }
 }
 
 /// Another server, and the stream there.
@@ -156,6 +169,15 @@ impl Target {
         Ok(())
     }
 
+    /// Where `publication` goes to, or comes from, without what may be secret: the name that the
+    /// stream has there, which is often a key.
+    pub fn masked_url(&self, publication: &Publication) -> String {
+        let route = self.route(publication);
+        // An application may have a query, which may hold a token.
+        let app = route.app.split('?').next().unwrap_or_default();
+        format!("{self}/{app}/***")
+    }
+
     /// Whether the target is for the stream.
     pub fn takes(&self, name: &str) -> bool {
         self.name.as_deref().is_none_or(|filter| filter == name)
@@ -268,6 +290,7 @@ mod tests {
                 (server, app, name)
             );
             assert_eq!(route.tc_url, format!("{server}/{app}"));
+            assert_eq!(target.masked_url(&publication()), format!("{server}/{app}/***"));
         }
     }
 

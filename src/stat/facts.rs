@@ -34,6 +34,8 @@ pub struct VideoFacts {
     pub compat: Option<u8>,
     /// The level, as in `4.0`.
     pub level: Option<String>,
+    /// The codec as RFC 6381 names it, as in `avc1.640028`.
+    pub rfc6381: Option<String>,
 }
 
 /// How audio is coded; what is not known is zero or none.
@@ -47,6 +49,8 @@ pub struct AudioFacts {
     pub channels: u32,
     /// In samples a second.
     pub sample_rate: u32,
+    /// The codec as RFC 6381 names it, as in `mp4a.40.2`.
+    pub rfc6381: Option<String>,
 }
 
 impl MediaFacts {
@@ -94,6 +98,7 @@ impl VideoFacts {
             return;
         };
         let Ok(config) = avc::DecoderConfig::parse(record) else { return };
+        self.rfc6381 = Some(config.rfc6381_codec());
         self.profile = config.profile_name().map(str::to_owned);
         self.compat = Some(config.compatibility);
         self.level = Some(format!("{}.{}", config.level / 10, config.level % 10));
@@ -111,6 +116,7 @@ impl AudioFacts {
             return;
         };
         let Ok(config) = AudioSpecificConfig::parse(record) else { return };
+        self.rfc6381 = Some(config.rfc6381_codec());
         self.profile = aac_profile(&config).map(str::to_owned);
         self.channels = u32::from(config.output_channels());
         self.sample_rate = config.output_sample_rate();
@@ -191,6 +197,7 @@ mod tests {
             profile: Some("High".into()),
             compat: Some(0),
             level: Some("4.0".into()),
+            rfc6381: Some("avc1.640028".into()),
         };
         let audio = AudioFacts { codec: Some("MP3".into()), ..AudioFacts::default() };
         assert_eq!(facts, MediaFacts { video, audio });
@@ -203,6 +210,7 @@ mod tests {
             profile: Some("LC".into()),
             channels: 2,
             sample_rate: 44_100,
+            rfc6381: Some("mp4a.40.2".into()),
         };
         assert_eq!(facts.audio, audio);
     }

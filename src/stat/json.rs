@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{ClientReport, Document, FileReport, MediaFacts, Process, StreamReport, Traffic};
+use super::{
+    ChildReport, ClientReport, Document, Failures, FileReport, Gop, HlsReport, MediaFacts, Process,
+    PublisherReport, RecorderReport, RelayReport, StorageReport, StreamReport, Totals, Traffic,
+    WorkerReport,
+};
+use crate::relay::Direction;
 
 /// Counts up when something is told in another way; not when more is told.
 const VERSION: u32 = 1;
@@ -20,10 +25,15 @@ struct Root<'a> {
 pub struct Global<'a> {
     #[serde(flatten)]
     process: &'a Process,
-    workers: u32,
+    workers: usize,
     accepted: u64,
     #[serde(flatten)]
     traffic: &'a Traffic,
+    totals: Totals,
+    storage: StorageReport,
+    processes: &'a [WorkerReport],
+    relays: Vec<Relay<'a>>,
+    children: Vec<Child<'a>>,
 }
 
 #[derive(Serialize)]
@@ -52,8 +62,43 @@ pub struct Stream<'a> {
     bw_video: u64,
     nclients: usize,
     media: Option<&'a MediaFacts>,
+    frame_rate: f64,
+    frames: u64,
+    gop: Option<Gop>,
+    since_keyframe: Option<u64>,
+    since_audio: Option<u64>,
+    skipped: u64,
+    publisher: Option<&'a PublisherReport>,
+    hls: Option<&'a HlsReport>,
+    recorders: &'a [RecorderReport],
+    relays: Vec<Relay<'a>>,
+    children: Vec<Child<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<&'a [ClientReport]>,
+}
+
+/// A relay, as wherever JSON tells of one.
+#[derive(Debug, Serialize)]
+pub struct Relay<'a> {
+    application: &'a str,
+    stream: &'a str,
+    direction: Direction,
+    url: &'a str,
+    state: super::RelayState,
+    time: u64,
+    bytes: u64,
+    errors: &'a Failures,
+}
+
+/// A program, as wherever JSON tells of one.
+#[derive(Debug, Serialize)]
+pub struct Child<'a> {
+    program: &'a str,
+    state: super::ChildState,
+    pid: Option<u32>,
+    time: u64,
+    restarts: u64,
+    ran: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -69,9 +114,14 @@ impl Document {
     pub fn global(&self) -> Global<'_> {
         Global {
             process: &self.process,
-            workers: self.report.workers,
+            workers: self.report.workers.len(),
             accepted: self.report.accepted,
             traffic: &self.report.traffic,
+            totals: self.report.totals(),
+            storage: self.report.storage(),
+            processes: &self.report.workers,
+            relays: self.report.relays.iter().map(Relay::new).collect(),
+            children: self.report.children.iter().map(Child::new).collect(),
         }
     }
 
@@ -122,7 +172,48 @@ impl<'a> Stream<'a> {
             bw_video: stream.bw_video,
             nclients: stream.clients.len(),
             media: stream.media.as_ref(),
+            frame_rate: stream.frame_rate,
+            frames: stream.frames,
+            gop: stream.gop,
+            since_keyframe: stream.since_keyframe,
+            since_audio: stream.since_audio,
+            skipped: stream.skipped,
+            publisher: stream.publisher.as_ref(),
+            hls: stream.hls.as_ref(),
+            recorders: &stream.recorders,
+            relays: stream.relays.iter().map(Relay::new).collect(),
+            children: stream.children.iter().map(Child::new).collect(),
             clients: clients.then_some(&stream.clients),
+        }
+    }
+}
+
+impl<'a> Relay<'a> {
+    /// What there is to tell of the relay.
+    pub fn new(relay: &'a RelayReport) -> Self {
+        Self {
+            application: &relay.application_name,
+            stream: &relay.stream,
+            direction: relay.direction,
+            url: &relay.url,
+            state: relay.state,
+            time: relay.time,
+            bytes: relay.bytes,
+            errors: &relay.errors,
+        }
+    }
+}
+
+impl<'a> Child<'a> {
+    /// What there is to tell of the program.
+    pub fn new(child: &'a ChildReport) -> Self {
+        Self {
+            program: &child.program,
+            state: child.state,
+            pid: child.pid,
+            time: child.time,
+            restarts: child.restarts,
+            ran: child.ran,
         }
     }
 }

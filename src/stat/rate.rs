@@ -32,6 +32,15 @@ impl Rate {
         let bits = u128::from(bytes.saturating_sub(before)) * 8 * 1000 / millis;
         u64::try_from(bits).unwrap_or(u64::MAX)
     }
+
+    /// How many a second, in thousandths, up to now that the count is `count`. What has been counted
+    /// for less than a second is taken to be that of a second.
+    pub fn per_second(&self, now: Instant, count: u64) -> f64 {
+        let Some(&(since, before)) = self.samples.front() else { return 0.0 };
+        let millis = now.saturating_since(since).as_millis().max(1000);
+        let thousandths = u128::from(count.saturating_sub(before)) * 1_000_000 / millis;
+        thousandths as f64 / 1000.0
+    }
 }
 
 #[cfg(test)]

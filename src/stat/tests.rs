@@ -21,7 +21,8 @@ fn stream(publishing: bool, clients: &[u64]) -> StreamReport {
 }
 
 fn report(stream: StreamReport) -> Report {
-    Report { workers: 1, accepted: 5, streams: vec![stream], ..Report::default() }
+    let workers = vec![WorkerReport::default()];
+    Report { workers, accepted: 5, streams: vec![stream], ..Report::default() }
 }
 
 fn document(report: Report) -> Document {
@@ -40,9 +41,8 @@ fn elements(xml: &str) -> String {
 fn what_comes_is_told_by_the_publishers_worker_whoever_tells_first() {
     for publisher_first in [true, false] {
         let (one, other) = (report(stream(publisher_first, &[1])), stream(!publisher_first, &[2]));
-        let mut merged = one;
-        merged.merge(report(other));
-        assert_eq!((merged.workers, merged.accepted, merged.streams.len()), (2, 10, 1));
+        let merged = Report::merge([one, report(other)]);
+        assert_eq!((merged.workers.len(), merged.accepted, merged.streams.len()), (2, 10, 1));
         let traffic = Traffic { bytes_in: 100, bw_in: 80, bytes_out: 20, bw_out: 16 };
         assert_eq!(merged.streams[0].traffic, traffic);
         assert!(merged.streams[0].publishing);
@@ -65,11 +65,13 @@ fn the_xml_has_the_elements_of_the_c_module_in_their_order() {
     assert_eq!(
         elements(&document(report(published)).to_xml()),
         "rtmp nginx_version nginx_rtmp_version compiler built pid uptime naccepted bw_in bytes_in \
-         bw_out bytes_out nworkers server application name live stream name time bw_in bytes_in \
+         bw_out bytes_out nworkers npublishes nplays messages frames_sent frames_skipped \
+         storage_queue storage_tasks storage_errors worker process running connections streams \
+         publishers players server application name live stream name time bw_in bytes_in \
          bw_out bytes_out bw_audio bw_video client id address time flashver pageurl swfurl dropped \
-         avsync timestamp publishing/ active/ bytes_in bytes_out meta video width height frame_rate \
+         avsync timestamp publishing/ active/ bytes_in bytes_out protocol outbox meta video width height frame_rate \
          codec profile compat level audio codec profile channels sample_rate nclients publishing/ \
-         active/ nclients"
+         active/ fps frames skipped nclients"
     );
 }
 

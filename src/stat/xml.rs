@@ -1,6 +1,8 @@
 //! The C module's XML, element for element: scrapers and style sheets that read that read this.
 //! What the C module does not tell is in elements of other names.
 
+mod extra;
+
 use std::fmt::{self, Display};
 
 use super::{Application, ClientReport, Document, FileReport, MediaFacts, StreamReport, Traffic};
@@ -39,7 +41,11 @@ impl Document {
         xml.text("uptime", process.uptime);
         xml.text("naccepted", self.report.accepted);
         xml.traffic(&self.report.traffic);
-        xml.text("nworkers", self.report.workers);
+        xml.text("nworkers", self.report.workers.len());
+        xml.totals(&self.report.totals(), &self.report.storage());
+        self.report.workers.iter().for_each(|worker| xml.worker(worker));
+        self.report.relays.iter().for_each(|relay| xml.relay(relay));
+        self.report.children.iter().for_each(|child| xml.child(child));
     }
 
     fn write_application(&self, application: &Application, xml: &mut Xml) {
@@ -86,6 +92,7 @@ impl Document {
             xml.line("<publishing/>");
             xml.line("<active/>");
         }
+        xml.stream_extra(stream);
         xml.line("</stream>");
     }
 
@@ -120,6 +127,7 @@ fn write_client(client: &ClientReport, xml: &mut Xml) {
     }
     xml.text("bytes_in", client.bytes_in);
     xml.text("bytes_out", client.bytes_out);
+    xml.client_extra(client);
     xml.line("</client>");
 }
 

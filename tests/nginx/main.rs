@@ -20,6 +20,7 @@ mod conformance;
 mod dashboard;
 mod ending;
 mod exec;
+mod facts;
 mod fanout;
 mod hls;
 mod hls_variant;

@@ -11,9 +11,8 @@ use nginx_sys::{
     NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_OK, NGX_HTTP_POST, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK,
     ngx_buf_t, ngx_chain_t, ngx_http_discard_request_body, ngx_http_finalize_request,
     ngx_http_output_filter, ngx_http_read_client_request_body, ngx_http_request_empty_handler,
-    ngx_http_request_t,
-    ngx_http_run_posted_requests, ngx_http_send_header, ngx_http_test_reading, ngx_int_t,
-    ngx_list_push, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
+    ngx_http_request_t, ngx_http_run_posted_requests, ngx_http_send_header, ngx_http_test_reading,
+    ngx_int_t, ngx_list_push, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
     ngx_table_elt_t, ngx_uint_t,
 };
 

@@ -33,6 +33,7 @@ fn respond(report: Report, shown: Shown, format: Format, stylesheet: Option<Stri
 
 /// What there is to tell if workers have told `report`.
 pub(super) fn document(report: Report) -> Document {
+    let report = Report::merge([report]);
     Document { process: process(), servers: servers(), report, ..Document::default() }
 }
 

@@ -41,6 +41,9 @@ impl Peer {
             publishing: matches!(self.role, Role::Publisher { .. }),
             bytes_in,
             bytes_out,
+            protocol: self.connection.protocol(),
+            outbox: self.outbox.len() as u64,
+            tcp: self.connection.tcp_report(),
             ..ClientReport::default()
         }
     }

@@ -15,7 +15,7 @@ use crate::access::Action;
 use crate::access::token::Request;
 use crate::client::{ClientInfo, Publication, Viewing};
 use crate::exec::Facts;
-use crate::live::{IdleWatch, Player, StreamKey};
+use crate::live::{IdleWatch, Player, Sent, StreamKey};
 use crate::notify::Updated;
 use crate::relay::Target;
 use crate::rtmp::command::{Connect, Play, Publish};
@@ -242,6 +242,9 @@ impl Peer {
     pub(super) fn watch(&mut self, key: StreamKey, shared: &mut Shared) {
         let Some(application) = &self.application else { return };
         let stream = shared.streams.play(self.id, key, &application.stream);
+        if !self.feeds {
+            shared.meters.totals.plays += 1;
+        }
         self.role = Role::Player { stream };
         self.connection.set_action(c"playing a stream");
         self.connection.log(Level::Info, format_args!("playing"));
@@ -323,7 +326,9 @@ impl Peer {
                     // What comes next on the connection has to come after a whole message.
                     self.outbox.push_front(player.partial());
                     if !self.feeds {
-                        channel.sent_before += player.bytes_sent();
+                        let sent = Sent::of(player);
+                        channel.left += sent;
+                        shared.meters.leave(sent);
                     }
                 }
                 shared.streams.stop(stream, self.id);

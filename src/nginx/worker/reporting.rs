@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Worker;
-use crate::live::{Channel, SessionId, StreamId};
+use super::{Shared, Worker};
+use crate::live::{Channel, Sent, SessionId, StreamId};
 use crate::nginx::meters::StreamCounts;
 use crate::nginx::pull::PULL;
 use crate::nginx::schedule::Due;
 use crate::nginx::upstream::is_upstream;
 use crate::nginx::{conf, event};
-use crate::stat::{ClientReport, FileReport, Report, StreamReport};
+use crate::stat::{
+    ClientReport, FileReport, PublisherReport, Report, StreamReport, Totals, Traffic, WorkerReport,
+};
+use crate::time::Instant;
 
 /// How often the counts are looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -22,7 +25,7 @@ impl Worker {
         let Self { peers, shared, .. } = self;
         let counts = shared.streams.streams().map(|(id, channel)| {
             let feeds = |session| is_feed(peers, session);
-            (id, StreamCounts::of(channel, sent(channel, feeds)))
+            (id, StreamCounts::of(channel, sent(channel, feeds).bytes))
         });
         shared.meters.sample(open, counts);
         shared.schedule.set(Due::Sample, event::now() + INTERVAL);
@@ -32,12 +35,43 @@ impl Worker {
     pub(in crate::nginx) fn report(&self) -> Report {
         let open = self.open_traffic();
         let streams = self.shared.streams.streams();
+        let traffic = self.shared.meters.traffic(open);
         Report {
-            workers: 1,
-            accepted: self.shared.meters.accepted,
-            traffic: self.shared.meters.traffic(open),
+            accepted: self.shared.meters.totals.accepted,
+            traffic,
+            workers: vec![self.report_worker(&traffic)],
             streams: streams.map(|(id, channel)| self.report_stream(id, channel)).collect(),
             files: self.report_files(),
+            relays: self.report_relays(),
+            children: self.shared.children.report(),
+        }
+    }
+
+    fn report_worker(&self, traffic: &Traffic) -> WorkerReport {
+        let Shared { streams, meters, storage, relays, children, leaves, .. } = &self.shared;
+        let Traffic { bytes_in, bytes_out, .. } = *traffic;
+        let mut totals = Totals { bytes_in, bytes_out, ..meters.totals };
+        storage.add_totals(&mut totals);
+        let (mut publishers, mut players) = (0, 0);
+        for channel in streams.channels() {
+            publishers += u64::from(channel.publisher.is_some_and(|it| it != PULL));
+            players += (channel.players.len() - channel.relays.len()) as u64;
+            let sent = sent(channel, |session| is_feed(&self.peers, session));
+            totals.frames_sent += sent.frames;
+            totals.frames_skipped += sent.skipped;
+        }
+        WorkerReport {
+            pid: std::process::id(),
+            uptime: event::now().saturating_since(meters.since).as_secs(),
+            leaving: *leaves,
+            connections: self.peers.iter().filter(|(_, peer)| !peer.feeds()).count() as u64,
+            streams: streams.channels().count() as u64,
+            publishers,
+            players,
+            relays: relays.len() as u64,
+            children: children.len() as u64,
+            storage: storage.report(),
+            totals,
         }
     }
 
@@ -55,20 +89,33 @@ impl Worker {
         let (key, stream) = (&channel.key, &channel.stream);
         let application = conf::main().and_then(|main| main.application(key.application));
         let sent = sent(channel, |session| is_feed(&self.peers, session));
-        let traffic = self.shared.meters.stream_traffic(id, StreamCounts::of(channel, sent));
-        let since = stream.published_since();
+        let traffic = self.shared.meters.stream_traffic(id, StreamCounts::of(channel, sent.bytes));
+        let pictures = stream.pictures();
+        let outputs = self.shared.outputs.get(&id);
         let sessions = channel.publisher.into_iter().chain(channel.players.keys().copied());
+        let clients: Vec<_> = sessions.filter_map(|it| self.report_client(it, channel)).collect();
         StreamReport {
             application: key.application.0,
             application_name: application.map_or_else(String::new, |(_, it)| it.name.clone()),
             name: key.name.clone(),
             publishing: channel.publisher.is_some_and(|publisher| publisher != PULL),
-            time: since.map_or(0, |at| event::now().saturating_since(at).as_millis() as u64),
+            time: stream.published_since().map_or(0, millis_since),
             traffic: traffic.all,
             bw_audio: traffic.bw_audio,
             bw_video: traffic.bw_video,
             media: stream.facts(),
-            clients: sessions.filter_map(|it| self.report_client(it, channel)).collect(),
+            frame_rate: traffic.frame_rate,
+            frames: pictures.map_or(0, |pictures| pictures.count),
+            gop: pictures.and_then(|pictures| pictures.gop),
+            since_keyframe: pictures.and_then(|it| it.last_keyframe).map(millis_since),
+            since_audio: stream.last_audio().map(millis_since),
+            skipped: channel.left.skipped + sent.skipped,
+            publisher: clients.iter().find(|client| client.publishing).map(PublisherReport::new),
+            hls: outputs.and_then(|outputs| outputs.report_hls(&self.shared.storage)),
+            recorders: outputs
+                .map_or_else(Vec::new, |it| it.report_recorders(&self.shared.storage)),
+            clients,
+            ..StreamReport::default()
         }
     }
 
@@ -87,6 +134,7 @@ impl Worker {
             av_sync: stream.received().av_sync(),
             timestamp: stream.timestamp(),
             active: stream.is_publishing(),
+            lag: player.map(|player| player.lag(stream.log(), event::now())),
             ..client
         })
     }
@@ -113,9 +161,17 @@ fn is_feed(peers: &slab::Slab<crate::nginx::peer::Peer>, session: SessionId) -> 
 }
 
 /// What the players of a channel were sent that are no feeds.
-fn sent(channel: &Channel, is_feed: impl Fn(SessionId) -> bool) -> u64 {
+fn sent(channel: &Channel, is_feed: impl Fn(SessionId) -> bool) -> Sent {
     let players = channel.players.iter();
     // Feeds are among the relays, which are few.
     let is_feed = |session| channel.relays.contains(&session) && is_feed(session);
-    players.filter(|(session, _)| !is_feed(**session)).map(|(_, it)| it.bytes_sent()).sum()
+    let mut sent = Sent::default();
+    for (_, player) in players.filter(|(session, _)| !is_feed(**session)) {
+        sent += Sent::of(player);
+    }
+    sent
+}
+
+fn millis_since(instant: Instant) -> u64 {
+    event::now().saturating_since(instant).as_millis() as u64
 }
