@@ -31,10 +31,7 @@ macro_rules! asset {
     ($name:literal, $file:literal, $content_type:expr) => {{
         const BODY: &str = include_str!(concat!("dashboard/", $file));
         const ETAG: [u8; 18] = etag(BODY.as_bytes());
-        let etag = match std::str::from_utf8(&ETAG) {
-            Ok(etag) => etag,
-            Err(_) => unreachable!(),
-        };
+        let Ok(etag) = std::str::from_utf8(&ETAG) else { unreachable!() };
         Asset { name: $name, content_type: $content_type, etag, body: BODY }
     }};
     ($file:literal, $content_type:expr) => {

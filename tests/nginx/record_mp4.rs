@@ -170,15 +170,23 @@ fn the_index_of_keyframes_is_read_by_players() {
     let nginx = Nginx::start(SERVER);
     Publisher::once(Clip::plain(), &nginx.live("cam")).finish();
     let [path] = &wait_recorded(&nginx, 1)[..] else { panic!("{}", nginx.log()) };
-    // ffmpeg jumps to the fragment that the index names, without having read those before it.
     let mut ffmpeg = command("ffmpeg");
-    ffmpeg.args(["-v", "trace", "-ss", "3.5", "-i"]).arg(path);
+    ffmpeg.args(["-v", "trace", "-use_mfra_for", "pts", "-i"]).arg(path);
+    let output = ffmpeg.args(["-c", "copy", "-f", "null", "-"]).output().expect("ffmpeg");
+    let trace = String::from_utf8_lossy(&output.stderr);
+    assert!(trace.contains("stream has mfra"), "{trace}");
+    // Of each second the first picture is one, shown 80 ms after it is decoded.
+    for second in 0..5 {
+        let found = format!("found mfra time {}, using it for pts", 90_000 * second + 7200);
+        assert!(trace.contains(&found), "{trace}");
+    }
+
+    let mut ffmpeg = command("ffmpeg");
+    ffmpeg.args(["-v", "error", "-ss", "3.5", "-i"]).arg(path);
     let output = ffmpeg.args(["-map", "0:v", "-c", "copy", "-frames:v", "1"]);
     let output = output.args(["-f", "framemd5", "-"]).output().expect("ffmpeg");
     let frames = Frames::parse(&String::from_utf8_lossy(&output.stdout));
     assert_eq!(frames.video[0].md5, Clip::plain().frames.video[75].md5);
-    let trace = String::from_utf8_lossy(&output.stderr);
-    assert!(trace.contains("stream has mfra"), "{trace}");
 }
 
 #[test]
