@@ -157,6 +157,11 @@ impl Registry {
         self.channels.iter().map(|(&id, channel)| (id, channel))
     }
 
+    /// The streams from `first` on, in the order of their creation.
+    pub fn streams_from(&self, first: StreamId) -> impl Iterator<Item = (StreamId, &Channel)> {
+        self.channels.range(first..).map(|(&id, channel)| (id, channel))
+    }
+
     /// The stream that `key` names, if it exists.
     pub fn find(&self, key: &StreamKey) -> Option<StreamId> {
         self.ids.get(key).copied()

@@ -20,17 +20,36 @@ use super::conf::{Conf, HttpConf};
 use super::inquiry::Begun;
 use super::{guard, worker};
 use crate::inquiry::{Answer, Question};
+use crate::stat::Report;
 
 pub(super) use self::request::Request;
 
 /// Makes the response of what all workers have answered.
-pub(super) type Respond = Box<dyn FnOnce(Answer) -> Response>;
+pub(super) enum Respond {
+    /// In the event loop.
+    Here(RespondHere),
+    /// In a thread, of their reports.
+    Elsewhere(Render),
+}
+
+/// Makes the response in the event loop.
+pub(super) type RespondHere = Box<dyn FnOnce(Answer) -> Response>;
+
+/// Makes the response of the reports of all workers, wherever that may be.
+pub(super) type Render = Box<dyn FnOnce(Report) -> Response + Send>;
 
 /// An answer to a client.
 pub(super) struct Response {
     pub(super) status: u32,
     pub(super) content_type: &'static str,
     pub(super) body: String,
+}
+
+impl Response {
+    /// A bug of ours.
+    pub(super) fn failed() -> Self {
+        Self { status: 500, content_type: "text/plain", body: String::new() }
+    }
 }
 
 /// nginx's `create_loc_conf`.
@@ -115,6 +134,21 @@ fn inquire(
             NGX_DONE as ngx_int_t
         }
     }
+}
+
+/// Responds when all workers have told what they have. `render` is called in a thread if that is
+/// much, so it must not use what is this worker's.
+fn inquire_reports(
+    request: Request,
+    render: impl FnOnce(Report) -> Response + Send + 'static,
+) -> ngx_int_t {
+    if let Err(code) = request.discard_body() {
+        return code;
+    }
+    let id = worker::with(|worker| worker.inquire_reports(request, Box::new(render)));
+    request.retain();
+    request.hold(id);
+    NGX_DONE as ngx_int_t
 }
 
 /// Does the same for a request whose body was read, which nginx retains.

@@ -1,5 +1,6 @@
 //! One worker process: its sessions, its streams, and what ends them.
 
+mod collecting;
 mod fanning_out;
 mod obeying;
 mod pulling;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use nginx_sys::{ngx_cycle_t, ngx_worker};
 use slab::Slab;
 
+pub(super) use self::collecting::{Collections, Purpose};
 use self::review::Review;
 use super::child::Children;
 use super::cluster::{Claim, Cluster};
@@ -65,6 +67,8 @@ pub(super) struct Worker {
     pub(super) upstreams_made: u64,
     /// What other workers are being asked.
     pub(super) inquiries: Inquiries,
+    /// Reports that are being made.
+    pub(super) collections: Collections,
     /// Answers to other workers.
     pub(super) replies: Slab<Reply>,
     pub(super) shared: Shared,
@@ -130,7 +134,8 @@ impl Worker {
             pulls: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             upstreams_made: 0,
-            inquiries: Inquiries::default(),
+            inquiries: Inquiries::new(),
+            collections: Collections::new(),
             replies: Slab::new(),
             shared,
         }
@@ -410,7 +415,8 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 worker.shared.children.exit();
                 worker.pulls.clear();
                 worker.replies.clear();
-                worker.inquiries = Inquiries::default();
+                worker.inquiries = Inquiries::new();
+                worker.collections = Collections::new();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();
                 worker.shared.cluster = None;

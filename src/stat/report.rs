@@ -97,6 +97,12 @@ impl Report {
         merged
     }
 
+    /// How many streams and clients it tells of.
+    pub fn weight(&self) -> usize {
+        let clients = self.streams.iter().map(|stream| stream.clients.len()).sum::<usize>();
+        clients + self.streams.len() + self.files.len()
+    }
+
     /// Gives streams the relays and the programs that are theirs.
     fn assign(&mut self) {
         let streams = self.streams.iter().enumerate();

@@ -2,11 +2,12 @@
 
 use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
-use super::stat::{self, document};
-use super::{Request, Response, inquire, inquire_held};
+use super::stat;
+use super::{Request, Response, inquire, inquire_held, inquire_reports};
 use crate::api::{self, Call, Change, MAX_BODY, Problem, Read};
-use crate::inquiry::{Answer, Question};
+use crate::inquiry::Answer;
 use crate::nginx::guard;
+use crate::stat::Document;
 
 /// Answers a request whose URL is one of the API's.
 pub(super) fn answer(request: Request) -> Option<ngx_int_t> {
@@ -15,7 +16,9 @@ pub(super) fn answer(request: Request) -> Option<ngx_int_t> {
     let answered = call.and_then(|call| match call {
         Call::Root => Ok(tell(request, api::root(request.conf().api().unwrap_or_default()))),
         Call::Read(read) => {
-            Ok(inquire(request, &Question::Report, move |answer| respond_read(&read, answer)))
+            let frame = stat::frame();
+            let respond = move |report| respond_read(&read, &Document { report, ..frame });
+            Ok(inquire_reports(request, respond))
         }
         Call::Change(change) => {
             let question = change.question(&stat::servers())?;
@@ -61,13 +64,8 @@ fn change_by_body(request: Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn respond_read(read: &Read, answer: Answer) -> Response {
-    let told = match answer {
-        Answer::Report(report) => read.answer(&document(report)),
-        // This worker's answer is to its own question.
-        _ => Err(Problem::NoAnswer),
-    };
-    told.map_or_else(|problem| problem_response(&problem), json)
+fn respond_read(read: &Read, document: &Document) -> Response {
+    read.answer(document).map_or_else(|problem| problem_response(&problem), json)
 }
 
 fn respond_change(change: &Change, answer: &Answer) -> Response {

@@ -5,25 +5,20 @@ use std::sync::Arc;
 
 use nginx_sys::{NGINX_VERSION, NGX_COMPILER, ngx_int_t, ngx_pid};
 
-use super::{Request, Response, inquire};
-use crate::inquiry::{Answer, Question};
+use super::{Request, Response, inquire_reports};
 use crate::nginx::{conf, event, worker};
-use crate::stat::{Application, Document, Format, Process, Report, Shown};
+use crate::stat::{Application, Document, Format, Process};
 
 /// Answers a request for a location with `rtmp_stat`.
 pub(super) fn answer(request: Request) -> Option<ngx_int_t> {
     let conf = request.conf();
     let shown = conf.stat?;
     let (format, stylesheet) = (conf.format.unwrap_or_default(), conf.stylesheet.clone());
-    Some(inquire(request, &Question::Report, move |answer| match answer {
-        Answer::Report(report) => respond(report, shown, format, stylesheet),
-        // This worker's answer is to its own question.
-        _ => Response { status: 500, content_type: "text/plain", body: "no answer".to_owned() },
-    }))
+    let frame = Document { shown, stylesheet, ..frame() };
+    Some(inquire_reports(request, move |report| respond(&Document { report, ..frame }, format)))
 }
 
-fn respond(report: Report, shown: Shown, format: Format, stylesheet: Option<String>) -> Response {
-    let document = Document { shown, stylesheet, ..document(report) };
+fn respond(document: &Document, format: Format) -> Response {
     let (content_type, body) = match format {
         Format::Xml => ("text/xml", document.to_xml()),
         Format::Json => ("application/json", document.to_json()),
@@ -31,10 +26,9 @@ fn respond(report: Report, shown: Shown, format: Format, stylesheet: Option<Stri
     Response { status: 200, content_type, body }
 }
 
-/// What there is to tell if workers have told `report`.
-pub(super) fn document(report: Report) -> Document {
-    let report = Report::merge([report]);
-    Document { process: process(), servers: servers(), report, ..Document::default() }
+/// What there is to tell whatever the workers have.
+pub(super) fn frame() -> Document {
+    Document { process: process(), servers: servers(), ..Document::default() }
 }
 
 fn process() -> Process {

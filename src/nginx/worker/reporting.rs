@@ -1,17 +1,17 @@
 //! What a worker tells of itself.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Shared, Worker};
 use crate::live::{Channel, Sent, SessionId, StreamId};
 use crate::nginx::meters::StreamCounts;
+use crate::nginx::peer::Peer;
 use crate::nginx::pull::PULL;
 use crate::nginx::schedule::Due;
 use crate::nginx::upstream::is_upstream;
 use crate::nginx::{conf, event};
 use crate::stat::{
-    ClientReport, FileReport, PublisherReport, Report, StreamReport, Totals, Traffic, WorkerReport,
+    ClientReport, FileReport, PublisherReport, StreamReport, Totals, Traffic, WorkerReport,
 };
 use crate::time::Instant;
 
@@ -31,23 +31,12 @@ impl Worker {
         shared.schedule.set(Due::Sample, event::now() + INTERVAL);
     }
 
-    /// What the worker has.
-    pub(in crate::nginx) fn report(&self) -> Report {
-        let open = self.open_traffic();
-        let streams = self.shared.streams.streams();
-        let traffic = self.shared.meters.traffic(open);
-        Report {
-            accepted: self.shared.meters.totals.accepted,
-            traffic,
-            workers: vec![self.report_worker(&traffic)],
-            streams: streams.map(|(id, channel)| self.report_stream(id, channel)).collect(),
-            files: self.report_files(),
-            relays: self.report_relays(),
-            children: self.shared.children.report(),
-        }
+    /// What came and went on all connections.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.shared.meters.traffic(self.open_traffic())
     }
 
-    fn report_worker(&self, traffic: &Traffic) -> WorkerReport {
+    pub(super) fn report_worker(&self, traffic: &Traffic) -> WorkerReport {
         let Shared { streams, meters, storage, relays, children, leaves, .. } = &self.shared;
         let Traffic { bytes_in, bytes_out, .. } = *traffic;
         let mut totals = Totals { bytes_in, bytes_out, ..meters.totals };
@@ -85,15 +74,15 @@ impl Worker {
             .fold((0, 0), |sum, traffic| (sum.0 + traffic.0, sum.1 + traffic.1))
     }
 
-    fn report_stream(&self, id: StreamId, channel: &Channel) -> StreamReport {
+    /// What there is to tell of a stream, but for its players.
+    pub(super) fn report_stream(&self, id: StreamId, channel: &Channel) -> StreamReport {
         let (key, stream) = (&channel.key, &channel.stream);
         let application = conf::main().and_then(|main| main.application(key.application));
         let sent = sent(channel, |session| is_feed(&self.peers, session));
         let traffic = self.shared.meters.stream_traffic(id, StreamCounts::of(channel, sent.bytes));
         let pictures = stream.pictures();
         let outputs = self.shared.outputs.get(&id);
-        let sessions = channel.publisher.into_iter().chain(channel.players.keys().copied());
-        let clients: Vec<_> = sessions.filter_map(|it| self.report_client(it, channel)).collect();
+        let publisher = channel.publisher.and_then(|it| self.report_client(it, channel));
         StreamReport {
             application: key.application.0,
             application_name: application.map_or_else(String::new, |(_, it)| it.name.clone()),
@@ -110,17 +99,21 @@ impl Worker {
             since_keyframe: pictures.and_then(|it| it.last_keyframe).map(millis_since),
             since_audio: stream.last_audio().map(millis_since),
             skipped: channel.left.skipped + sent.skipped,
-            publisher: clients.iter().find(|client| client.publishing).map(PublisherReport::new),
+            publisher: publisher.as_ref().map(PublisherReport::new),
             hls: outputs.and_then(|outputs| outputs.report_hls(&self.shared.storage)),
             recorders: outputs
                 .map_or_else(Vec::new, |it| it.report_recorders(&self.shared.storage)),
-            clients,
+            clients: publisher.into_iter().collect(),
             ..StreamReport::default()
         }
     }
 
     /// What there is to tell of a client of a stream; nothing of another worker.
-    fn report_client(&self, session: SessionId, channel: &Channel) -> Option<ClientReport> {
+    pub(super) fn report_client(
+        &self,
+        session: SessionId,
+        channel: &Channel,
+    ) -> Option<ClientReport> {
         let client = match is_upstream(session) {
             true => self.upstreams.get(&session)?.client_report(),
             false => {
@@ -139,24 +132,20 @@ impl Worker {
         })
     }
 
-    fn report_files(&self) -> Vec<FileReport> {
-        let mut files: BTreeMap<(u64, &str), FileReport> = BTreeMap::new();
-        for (_, peer) in &self.peers {
-            let Some((application, name)) = peer.played_file() else { continue };
-            let file = files.entry((application.id.0, name)).or_insert_with(|| FileReport {
-                application: application.id.0,
-                application_name: application.name.clone(),
-                name: name.to_owned(),
-                clients: Vec::new(),
-            });
-            file.clients.push(ClientReport { active: true, ..peer.client_report() });
-        }
-        files.into_values().collect()
+    /// The file that a client plays, if it plays one.
+    pub(super) fn report_file(peer: &Peer) -> Option<FileReport> {
+        let (application, name) = peer.played_file()?;
+        Some(FileReport {
+            application: application.id.0,
+            application_name: application.name.clone(),
+            name: name.to_owned(),
+            clients: vec![ClientReport { active: true, ..peer.client_report() }],
+        })
     }
 }
 
 /// Whether the session feeds another worker, which counts what it passes on.
-fn is_feed(peers: &slab::Slab<crate::nginx::peer::Peer>, session: SessionId) -> bool {
+fn is_feed(peers: &slab::Slab<Peer>, session: SessionId) -> bool {
     !is_upstream(session) && peers.get(session.0 as usize).is_some_and(|peer| peer.feeds())
 }
 
