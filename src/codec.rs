@@ -8,6 +8,7 @@ pub mod hevc;
 pub mod mp3;
 pub mod nal;
 pub mod opus;
+pub mod vp9;
 
 /// A nominal frame rate: `numerator / denominator` frames a second. Neither is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

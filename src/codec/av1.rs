@@ -63,6 +63,37 @@ impl CodecConfig {
     }
 }
 
+impl CodecConfig {
+    /// The field at `index`, which [`parse`](Self::parse) has found to be there.
+    fn field(&self, index: usize) -> u8 {
+        self.record.get(index).copied().unwrap_or_default()
+    }
+
+    /// The profile's name (A.2), if there is one of that number.
+    pub fn profile_name(&self) -> Option<&'static str> {
+        ["Main", "High", "Professional"].get(usize::from(self.field(1) >> 5)).copied()
+    }
+
+    /// The level as in `4.0` (A.3).
+    pub fn level(&self) -> String {
+        let index = self.field(1) & 0x1f;
+        format!("{}.{}", 2 + (index >> 2), index & 3)
+    }
+
+    /// The `codecs` parameter (RFC 6381; AV1 in ISOBMFF, 5).
+    pub fn rfc6381_codec(&self) -> String {
+        let (profile, level) = (self.field(1) >> 5, self.field(1) & 0x1f);
+        let flags = self.field(2);
+        let tier = if flags & 0x80 == 0 { 'M' } else { 'H' };
+        let depth = match flags & 0x60 {
+            0 => 8,
+            0x60 => 12,
+            _ => 10,
+        };
+        format!("av01.{profile}.{level:02}{tier}.{depth:02}")
+    }
+}
+
 /// What a sequence header says of the pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SequenceHeader {
@@ -190,6 +221,8 @@ pub(crate) mod tests {
         let expected = SequenceHeader { width: 320, height: 180 };
         assert_eq!(config.sequence_header, Some(expected));
         assert_eq!(config.record, RECORD);
+        assert_eq!((config.profile_name(), config.level()), (Some("Main"), "2.0".to_owned()));
+        assert_eq!(config.rfc6381_codec(), "av01.0.00M.08");
         // Behind a unit of metadata, in a unit with an extension and without a size.
         let units = [&RECORD[..4], b"\x2a\x01\xff\x0c\x00", &RECORD[6..]].concat();
         assert_eq!(parse(&units).unwrap().sequence_header, Some(expected));

@@ -79,6 +79,43 @@ impl DecoderConfig {
         Ok(Self { nal_length_size, sequence_parameter_sets, record })
     }
 
+    /// The field at `index`, which [`parse`](Self::parse) has found to be there.
+    fn field(&self, index: usize) -> u8 {
+        self.record.get(index).copied().unwrap_or_default()
+    }
+
+    /// The profile's name (ITU-T H.265, A.3), if it is one that is in use.
+    pub fn profile_name(&self) -> Option<&'static str> {
+        Some(match self.field(1) & 0x1f {
+            1 => "Main",
+            2 => "Main 10",
+            3 => "Main Still Picture",
+            4 => "Range Extensions",
+            _ => return None,
+        })
+    }
+
+    /// Thirty times the level.
+    pub fn level(&self) -> u8 {
+        self.field(12)
+    }
+
+    /// The `codecs` parameter (RFC 6381; ISO/IEC 14496-15, E.3).
+    pub fn rfc6381_codec(&self) -> String {
+        let space = ["", "A", "B", "C"][usize::from(self.field(1) >> 6)];
+        let tier = if self.field(1) & 0x20 == 0 { 'L' } else { 'H' };
+        let compatibility = (2..6).fold(0, |flags, at| flags << 8 | u32::from(self.field(at)));
+        let (profile, compatibility) = (self.field(1) & 0x1f, compatibility.reverse_bits());
+        let level = self.level();
+        let mut codec = format!("hvc1.{space}{profile}.{compatibility:X}.{tier}{level}");
+        // Of the constraint flags, the bytes up to the last that is not zero.
+        let last = (6..12).rev().find(|&at| self.field(at) != 0);
+        for at in 6..=last.unwrap_or_default() {
+            codec += &format!(".{:X}", self.field(at));
+        }
+        codec
+    }
+
     /// What the first sequence parameter set says of the pictures.
     ///
     /// # Errors
@@ -133,6 +170,8 @@ pub(crate) mod tests {
         let sps = config.sps().unwrap();
         assert_eq!((sps.width, sps.height), (320, 180));
         assert_eq!(config.record, RECORD);
+        assert_eq!((config.profile_name(), config.level()), (Some("Main"), 60));
+        assert_eq!(config.rfc6381_codec(), "hvc1.1.6.L60.90");
         assert_eq!(parse(&[RECORD, b"rest"].concat()), Ok(config));
     }
 

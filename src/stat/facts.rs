@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amf0::Value;
 use crate::codec::aac::AudioSpecificConfig;
-use crate::codec::avc;
+use crate::codec::{av1, avc, hevc, opus, vp9};
 use crate::flv::{AudioCodec, AudioPacket, AudioTag, VideoCodec, VideoPacket, VideoTag};
 
 /// How a stream is coded.
@@ -77,7 +77,12 @@ impl MediaFacts {
         }
         match audio_header.and_then(|header| AudioTag::parse(header).ok()) {
             Some(tag) => facts.audio.read(&tag),
-            None => facts.audio.codec = legacy_audio(number("audiocodecid") as u8),
+            None => {
+                facts.audio.codec = legacy_audio(number("audiocodecid") as u8);
+                if facts.audio.codec.as_deref() == Some("MP3") {
+                    facts.audio.rfc6381 = Some("mp4a.40.34".to_owned());
+                }
+            }
         }
         facts
     }
@@ -93,33 +98,90 @@ impl VideoFacts {
             VideoCodec::Avc => "H264".to_owned(),
             codec => codec.to_string(),
         });
-        let (VideoCodec::Avc, VideoPacket::SequenceHeader(record)) = (tag.codec, &tag.packet)
-        else {
-            return;
-        };
+        let VideoPacket::SequenceHeader(record) = &tag.packet else { return };
+        match tag.codec {
+            VideoCodec::Avc => self.read_avc(record),
+            VideoCodec::Hevc => self.read_hevc(record),
+            VideoCodec::Av1 => self.read_av1(record),
+            VideoCodec::Vp9 => self.read_vp9(record),
+            _ => {}
+        }
+    }
+
+    fn read_avc(&mut self, record: &Bytes) {
         let Ok(config) = avc::DecoderConfig::parse(record) else { return };
         self.rfc6381 = Some(config.rfc6381_codec());
         self.profile = config.profile_name().map(str::to_owned);
         self.compat = Some(config.compatibility);
-        self.level = Some(format!("{}.{}", config.level / 10, config.level % 10));
+        self.level = Some(tenths(config.level));
         if let Ok(sps) = config.sps() {
             (self.width, self.height) = (sps.width, sps.height);
         }
     }
+
+    fn read_hevc(&mut self, record: &Bytes) {
+        let Ok(config) = hevc::DecoderConfig::parse(record) else { return };
+        self.rfc6381 = Some(config.rfc6381_codec());
+        self.profile = config.profile_name().map(str::to_owned);
+        self.level = Some(tenths(config.level() / 3));
+        if let Ok(sps) = config.sps() {
+            (self.width, self.height) = (sps.width.into(), sps.height.into());
+        }
+    }
+
+    fn read_av1(&mut self, record: &Bytes) {
+        let Ok(config) = av1::CodecConfig::parse(record) else { return };
+        self.rfc6381 = Some(config.rfc6381_codec());
+        self.profile = config.profile_name().map(str::to_owned);
+        self.level = Some(config.level());
+        if let Some(header) = config.sequence_header {
+            (self.width, self.height) = (header.width.into(), header.height.into());
+        }
+    }
+
+    fn read_vp9(&mut self, record: &Bytes) {
+        let Some(config) = vp9::CodecConfig::parse(record) else { return };
+        self.rfc6381 = Some(config.rfc6381_codec());
+        self.profile = Some(config.profile.to_string());
+        self.level = Some(tenths(config.level));
+    }
+}
+
+/// A level of which there are ten times as many.
+fn tenths(level: u8) -> String {
+    format!("{}.{}", level / 10, level % 10)
 }
 
 impl AudioFacts {
     fn read(&mut self, tag: &AudioTag) {
         self.codec = Some(tag.codec.to_string());
-        let (AudioCodec::Aac, AudioPacket::SequenceHeader(record)) = (tag.codec, &tag.packet)
-        else {
-            return;
+        self.rfc6381 = match tag.codec {
+            AudioCodec::Opus => Some("opus".to_owned()),
+            AudioCodec::Flac => Some("fLaC".to_owned()),
+            AudioCodec::Ac3 => Some("ac-3".to_owned()),
+            AudioCodec::Eac3 => Some("ec-3".to_owned()),
+            _ => None,
         };
+        let AudioPacket::SequenceHeader(record) = &tag.packet else { return };
+        match tag.codec {
+            AudioCodec::Aac => self.read_aac(record),
+            AudioCodec::Opus => self.read_opus(record),
+            _ => {}
+        }
+    }
+
+    fn read_aac(&mut self, record: &Bytes) {
         let Ok(config) = AudioSpecificConfig::parse(record) else { return };
         self.rfc6381 = Some(config.rfc6381_codec());
         self.profile = aac_profile(&config).map(str::to_owned);
         self.channels = u32::from(config.output_channels());
         self.sample_rate = config.output_sample_rate();
+    }
+
+    fn read_opus(&mut self, record: &Bytes) {
+        let Ok(header) = opus::IdHeader::parse(record) else { return };
+        self.channels = u32::from(header.channels);
+        self.sample_rate = opus::SAMPLE_RATE;
     }
 }
 
@@ -199,7 +261,11 @@ mod tests {
             level: Some("4.0".into()),
             rfc6381: Some("avc1.640028".into()),
         };
-        let audio = AudioFacts { codec: Some("MP3".into()), ..AudioFacts::default() };
+        let audio = AudioFacts {
+            codec: Some("MP3".into()),
+            rfc6381: Some("mp4a.40.34".into()),
+            ..AudioFacts::default()
+        };
         assert_eq!(facts, MediaFacts { video, audio });
 
         let aac = Bytes::from_static(b"\xaf\x00\x12\x10");
@@ -213,6 +279,26 @@ mod tests {
             rfc6381: Some("mp4a.40.2".into()),
         };
         assert_eq!(facts.audio, audio);
+    }
+
+    #[test]
+    fn enhanced_codecs() {
+        let header = |four_cc: &[u8], record: &[u8]| [b"\x90", four_cc, record].concat().into();
+        for (four_cc, record, size, profile, level, rfc6381) in [
+            (b"hvc1", hevc::tests::RECORD, (320, 180), "Main", "2.0", "hvc1.1.6.L60.90"),
+            (b"av01", av1::tests::RECORD, (320, 180), "Main", "2.0", "av01.0.00M.08"),
+            (b"vp09", b"\0\x15\x82\x01", (0, 0), "0", "2.1", "vp09.00.21.08"),
+        ] {
+            let video = MediaFacts::new(Some(&header(four_cc, record)), None, &[]).video;
+            assert_eq!((video.width, video.height), size);
+            assert_eq!(video.profile.as_deref(), Some(profile));
+            assert_eq!(video.level.as_deref(), Some(level));
+            assert_eq!(video.rfc6381.as_deref(), Some(rfc6381));
+        }
+        let opus = b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0";
+        let audio = MediaFacts::new(None, Some(&Bytes::from_static(opus)), &[]).audio;
+        assert_eq!((audio.channels, audio.sample_rate), (2, 48_000));
+        assert_eq!(audio.rfc6381.as_deref(), Some("opus"));
     }
 
     #[test]

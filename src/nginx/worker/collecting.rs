@@ -156,7 +156,7 @@ impl Worker {
     pub(in crate::nginx) fn report(&self) -> Report {
         let mut collection = Collection::default();
         collection.advance(self, usize::MAX);
-        collection.report
+        Report::merge([collection.report])
     }
 
     /// Goes on with a report.
