@@ -1,6 +1,8 @@
 //! What `rtmp_stat` tells of streams, their players and their outputs, and of the workers.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 
 use serde_json::Value;
@@ -40,6 +42,20 @@ fn wait_stream(nginx: &Nginx, what: &str, is_so: impl Fn(&Value) -> bool) -> Val
     })
 }
 
+/// Holds an answer against its schema.
+#[track_caller]
+fn check(nginx: &Nginx, answer: &Value) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/python/bin/python");
+    assert!(python.exists(), "no {}: run scripts/setup test first", python.display());
+    let file = nginx.prefix().join("answer.json");
+    fs::write(&file, answer.to_string()).expect("to write");
+    let mut check = Command::new(python);
+    let output = check.arg(root.join("tests/stat/check.py")).arg(file).output().expect("to run it");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "not as docs/stat.schema.json says:\n{text}");
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
 }
@@ -71,6 +87,7 @@ fn a_stream_and_its_clients_are_told_whichever_worker_has_them() {
     assert_eq!(connections, 7.0, "{workers:?}");
     assert!(number(&answer["totals"]["messages"]) > 10.0);
     assert_eq!(answer["totals"]["plays"], 6);
+    check(&nginx, &answer);
 }
 
 #[test]
@@ -139,7 +156,9 @@ fn outputs_are_told_and_no_keys() {
     assert_eq!(stream["children"][0]["program"], "sleep");
     let pushed = stream["relays"].as_array().expect("relays");
     assert_eq!(pushed[0]["url"], format!("{}/live/***", origin.rtmp("").trim_end_matches('/')));
-    let answer = ask(&nginx).to_string();
+    let answer = ask(&nginx);
+    check(&nginx, &answer);
+    let answer = answer.to_string();
     let xml = get(&nginx.http("stat")).expect("an answer");
     let xml = String::from_utf8(xml).expect("UTF-8");
     for answer in [&answer, &xml] {
