@@ -60,6 +60,7 @@ pub mod rtmp;
 mod spread;
 pub mod stat;
 pub mod time;
+pub mod viewers;
 pub mod virtual_host;
 pub mod vod;
 

@@ -40,6 +40,7 @@ mod thread_pool;
 #[cfg_attr(not(ngx_feature = "ssl"), path = "nginx/no_tls.rs")]
 mod tls;
 mod upstream;
+mod viewers;
 mod vod;
 mod worker;
 

@@ -7,6 +7,7 @@ mod name;
 mod playlist;
 mod probe;
 mod segmenter;
+mod served;
 
 pub use hls::{Hls, HlsConfig};
 pub use master::{NotRendition, Rendition, Variant};

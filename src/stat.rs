@@ -3,6 +3,7 @@
 //! Each worker makes a [`Report`] of what it has; the one that was asked merges them, and renders
 //! them as one [`Document`], in [XML](Document::to_xml) or [JSON](Document::to_json).
 
+mod audience;
 mod client;
 mod facts;
 mod json;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::live::ApplicationId;
 
+pub use audience::AudienceReport;
 pub use client::{ClientReport, Lag, Protocol, TcpReport};
 pub use facts::{AudioFacts, MediaFacts, VideoFacts};
 pub use json::{Child, Global, Relay, Stream};

@@ -38,7 +38,7 @@ use self::table::Table;
 use super::connection::Connection;
 use super::log::{self, Level};
 use super::worker::{self, Worker};
-use super::{conf, guard};
+use super::{conf, guard, viewers};
 use crate::live::{ApplicationId, StreamKey};
 
 pub(super) use self::table::{Claim, Owner};
@@ -67,6 +67,7 @@ pub(super) unsafe extern "C" fn prepare(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         || {
             // SAFETY: nginx gives its new cycle.
             let (core, main) = unsafe { (core_conf(cycle), conf::main_of(cycle)) };
+            viewers::prepare();
             if !only_tests && main.is_some() {
                 let prepared = directory(core).prepare(file_owner(core), table::SIZE);
                 let table = prepared

@@ -70,7 +70,7 @@ use crate::rtmp::session::SessionConfig;
 pub(super) use self::address::{Endpoint, Listener, Misdirected};
 pub(super) use self::directive::{Conf, Failure, check};
 pub(super) use self::exec::{CommandPolicy, ExecConfig, RecordCommands};
-pub(super) use self::http::{HTTP_COMMANDS, HttpConf};
+pub(super) use self::http::{HTTP_COMMANDS, HttpConf, merge_http};
 pub(super) use self::listen::POOL_SIZE;
 pub(super) use self::play::{PlayConfig, PlayEntry};
 pub(super) use self::record::Recorder;

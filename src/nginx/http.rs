@@ -6,6 +6,7 @@ mod control;
 mod dashboard;
 mod request;
 mod stat;
+mod viewers;
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -13,16 +14,18 @@ use std::ptr;
 use nginx_sys::{
     NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_OK, ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t,
     ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt,
-    ngx_http_phases_NGX_HTTP_CONTENT_PHASE as CONTENT_PHASE, ngx_http_request_t, ngx_int_t,
+    ngx_http_phases_NGX_HTTP_CONTENT_PHASE as CONTENT_PHASE,
+    ngx_http_phases_NGX_HTTP_LOG_PHASE as LOG_PHASE, ngx_http_request_t, ngx_int_t,
 };
 
-use super::conf::{Conf, HttpConf};
+use super::conf::{self, Conf, HttpConf};
 use super::inquiry::Begun;
 use super::{guard, worker};
 use crate::inquiry::{Answer, Question};
 use crate::stat::Report;
 
 pub(super) use self::request::Request;
+pub(super) use self::viewers::ViewerKey;
 
 /// Makes the response of what all workers have answered.
 pub(super) enum Respond {
@@ -66,17 +69,17 @@ pub(super) unsafe extern "C" fn create_conf(cf: *mut ngx_conf_t) -> *mut c_void 
 
 /// nginx's `merge_loc_conf`.
 pub(super) unsafe extern "C" fn merge_conf(
-    _cf: *mut ngx_conf_t,
+    cf: *mut ngx_conf_t,
     parent: *mut c_void,
     child: *mut c_void,
 ) -> *mut c_char {
     // SAFETY: both were made by `create_conf`, for different blocks.
-    let (parent, child) = unsafe { (&*parent.cast::<HttpConf>(), &mut *child.cast::<HttpConf>()) };
-    child.inherit(parent);
-    ptr::null_mut()
+    let (parent, child) = unsafe { (&mut *parent.cast::<HttpConf>(), &mut *child.cast()) };
+    conf::merge_http(cf, parent, child)
 }
 
-/// nginx's `postconfiguration`: requests that no other module has taken come here.
+/// nginx's `postconfiguration`: requests that no other module has taken come here, and all when they
+/// are over.
 pub(super) unsafe extern "C" fn set_up(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: nginx calls this at the end of `http {}`, whose context has the core module's main
     // configuration (ngx_http_conf_get_module_main_conf).
@@ -84,15 +87,21 @@ pub(super) unsafe extern "C" fn set_up(cf: *mut ngx_conf_t) -> ngx_int_t {
         let context = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
         let core = *(*context).main_conf.add(ngx_http_core_module.ctx_index);
         let core = core.cast::<ngx_http_core_main_conf_t>();
-        let handlers = &raw mut (*core).phases[CONTENT_PHASE as usize].handlers;
-        let slot = ngx_array_push(handlers).cast::<ngx_http_handler_pt>();
-        if slot.is_null() {
-            return NGX_ERROR as ngx_int_t;
+        for (phase, handler) in
+            [(CONTENT_PHASE, handle as RequestHandler), (LOG_PHASE, viewers::handle)]
+        {
+            let handlers = &raw mut (*core).phases[phase as usize].handlers;
+            let slot = ngx_array_push(handlers).cast::<ngx_http_handler_pt>();
+            if slot.is_null() {
+                return NGX_ERROR as ngx_int_t;
+            }
+            slot.write(Some(handler));
         }
-        slot.write(Some(handle));
     }
     NGX_OK as ngx_int_t
 }
+
+type RequestHandler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
 
 /// A request has come to the phase in which content is made.
 unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {

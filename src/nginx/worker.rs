@@ -38,6 +38,7 @@ use super::schedule::{Due, Schedule};
 use super::server;
 use super::storage::Storage;
 use super::upstream::{self, Upstream};
+use super::viewers::HlsViewers;
 use super::{event, guard};
 use crate::client::Publication;
 use crate::live::{AlreadyPublishing, Published, Registry, SessionId, StreamId, StreamKey};
@@ -88,6 +89,7 @@ pub(super) struct Shared {
     pub(super) dials: Dials,
     pub(super) relays: Relays,
     pub(super) meters: Meters,
+    pub(super) viewers: HlsViewers,
     pub(super) http: HttpClient,
     pub(super) downloads: Downloads,
     pub(super) children: Children,
@@ -120,6 +122,7 @@ impl Worker {
             dials: Dials::default(),
             relays: Relays::default(),
             meters: Meters::new(),
+            viewers: HlsViewers::default(),
             http: HttpClient::new(),
             downloads: Downloads::default(),
             children: Children::new(),
@@ -151,6 +154,7 @@ impl Worker {
 
     /// The worker has started.
     pub(super) fn start(&mut self) {
+        self.shared.viewers.start();
         self.shared.start_static_pulls();
         self.shared.want_static();
         self.sample();

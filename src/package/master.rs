@@ -46,12 +46,7 @@ impl Master {
     ///
     /// The name without the rendition's suffix is no safe file name.
     pub(super) fn new(config: &HlsConfig, name: &str) -> Result<Option<Self>, NameError> {
-        let variants = config.variants.iter().filter(|it| name.ends_with(&it.suffix));
-        let Some(variant) = variants.max_by_key(|it| it.suffix.len()) else { return Ok(None) };
-        let stream = &name[..name.len() - variant.suffix.len()];
-        if stream.is_empty() || stream.ends_with('/') {
-            return Ok(None);
-        }
+        let Some(stream) = config.source_of(name) else { return Ok(None) };
         let layout = Layout::flat(config, stream)?;
         Ok(Some(Self {
             stream: stream.to_owned(),
@@ -102,6 +97,16 @@ impl Master {
             true => format!("{base_url}{name}/{}.m3u8", percent_encode(index)),
             false => format!("{base_url}{name}.m3u8"),
         }
+    }
+}
+
+impl HlsConfig {
+    /// The name of the stream that the stream `name` is a rendition of, if its name says so.
+    pub(super) fn source_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let sources = self.variants.iter().filter_map(|it| name.strip_suffix(it.suffix.as_str()));
+        // That of the longest suffix.
+        let source = sources.min_by_key(|source| source.len())?;
+        (!source.is_empty() && !source.ends_with('/')).then_some(source)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChildReport, ClientReport, RelayReport, StorageReport, StreamReport, Totals, WorkerReport,
+    AudienceReport, ChildReport, ClientReport, RelayReport, StorageReport, StreamReport, Totals,
+    WorkerReport,
 };
 
 /// How much has come and gone, in bytes, and how much of that in a second of late, in bits.
@@ -48,6 +49,8 @@ pub struct Report {
     pub relays: Vec<RelayReport>,
     /// Programs that are kept running, as far as they are not a stream's.
     pub children: Vec<ChildReport>,
+    /// Who watches by HLS; the streams may be other workers'.
+    pub audiences: Vec<AudienceReport>,
 }
 
 /// A file that is played.
@@ -75,6 +78,7 @@ impl Report {
             merged.workers.extend(report.workers);
             merged.relays.extend(report.relays);
             merged.children.extend(report.children);
+            merged.merge_audiences(report.audiences);
             for stream in report.streams {
                 let next = merged.streams.len();
                 let place =
@@ -94,6 +98,7 @@ impl Report {
             }
         }
         merged.assign();
+        merged.count_viewers();
         merged
     }
 

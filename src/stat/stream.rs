@@ -45,6 +45,8 @@ pub struct StreamReport {
     pub publisher: Option<PublisherReport>,
     /// Its HLS output.
     pub hls: Option<HlsReport>,
+    /// How many watch it by HLS: exactly up to 4096, and within some 2 % beyond.
+    pub hls_viewers: u64,
     /// Its recorders.
     pub recorders: Vec<RecorderReport>,
     /// Where it goes to or comes from.

@@ -70,7 +70,7 @@ fn the_xml_has_the_elements_of_the_c_module_in_their_order() {
          publishers players server application name live stream name time bw_in bytes_in \
          bw_out bytes_out bw_audio bw_video client id address time flashver pageurl swfurl dropped \
          avsync timestamp publishing/ active/ bytes_in bytes_out protocol outbox meta video width height frame_rate \
-         codec profile compat level audio codec profile channels sample_rate nclients publishing/ \
+         codec profile compat level audio codec profile channels sample_rate nclients hls_viewers publishing/ \
          active/ fps frames skipped nclients"
     );
 }

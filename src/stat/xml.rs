@@ -88,6 +88,7 @@ impl Document {
             write_media(media, xml);
         }
         xml.text("nclients", stream.clients.len());
+        xml.text("hls_viewers", stream.hls_viewers);
         if stream.publishing {
             xml.line("<publishing/>");
             xml.line("<active/>");

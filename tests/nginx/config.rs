@@ -279,6 +279,7 @@ fn directives_of_http_stand_anywhere_in_it() {
         "rtmp_stat_format json;",
         "rtmp_control all;",
         "rtmp_control record drop redirect;",
+        "rtmp_viewer_key $cookie_a$arg_b;",
     ] {
         for (before, after) in [("", ""), ("server {", "}"), ("server { location / {", "} }")] {
             let conf = format!("events {{}}\nhttp {{ {before} {directive} {after} }}");
@@ -290,6 +291,8 @@ fn directives_of_http_stand_anywhere_in_it() {
         ("rtmp_stat_format text;", "it must be \"xml\" or \"json\""),
         ("rtmp_stat_format xml; rtmp_stat_format xml;", "is duplicate"),
         ("rtmp_stat_stylesheet a; rtmp_stat_stylesheet a;", "is duplicate"),
+        ("rtmp_viewer_key a; rtmp_viewer_key a;", "is duplicate"),
+        ("rtmp_viewer_key $;", "invalid variable name"),
         ("rtmp_control stop;", "\"rtmp_control\" directive has the invalid value \"stop\""),
     ] {
         let conf = format!("events {{}}\nhttp {{ {directive} }}");

@@ -40,6 +40,7 @@ mod storage;
 mod takeover;
 mod tls;
 mod vhosts;
+mod viewers;
 mod vod;
 mod wire;
 mod workers;

@@ -9,6 +9,7 @@ use super::directive::{
     self, Conf, Failure, http_value_command, http_words_command, location_command, set_once,
 };
 use crate::control::Sections;
+use crate::nginx::http::ViewerKey;
 use crate::stat::{Format, Shown};
 
 /// What a location says; unset is what the block around it says.
@@ -24,6 +25,8 @@ pub(in crate::nginx) struct HttpConf {
     pub(in crate::nginx) control: Option<Sections>,
     /// `rtmp_dashboard`: the path that the page is below, with a slash at its end.
     pub(in crate::nginx) dashboard: Option<String>,
+    /// `rtmp_viewer_key`.
+    pub(in crate::nginx) viewer_key: Option<ViewerKey>,
 }
 
 impl HttpConf {
@@ -33,7 +36,7 @@ impl HttpConf {
     }
 
     /// Takes what is unset from the enclosing block.
-    pub(in crate::nginx) fn inherit(&mut self, parent: &Self) {
+    fn inherit(&mut self, parent: &Self) {
         self.stat = self.stat.or(parent.stat);
         if self.stylesheet.is_none() {
             self.stylesheet.clone_from(&parent.stylesheet);
@@ -43,16 +46,34 @@ impl HttpConf {
         if self.dashboard.is_none() {
             self.dashboard.clone_from(&parent.dashboard);
         }
+        self.viewer_key = self.viewer_key.or(parent.viewer_key);
     }
 }
 
+/// nginx's `merge_loc_conf`: has a block take what is unset in it from the one around it.
+pub(in crate::nginx) fn merge_http(
+    cf: *mut ngx_conf_t,
+    parent: &mut HttpConf,
+    child: &mut HttpConf,
+) -> *mut c_char {
+    directive::answer(cf, |conf| {
+        // The outermost block comes first, and all others have it from there.
+        if parent.viewer_key.is_none() {
+            parent.viewer_key = Some(ViewerKey::default(conf.raw())?);
+        }
+        child.inherit(parent);
+        Ok(())
+    })
+}
+
 /// nginx's table of them, ended by an empty one.
-pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 6] = [
+pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 7] = [
     http_words_command(c"rtmp_stat", set_stat),
     http_value_command(c"rtmp_stat_stylesheet", set_stylesheet),
     http_value_command(c"rtmp_stat_format", set_format),
     http_words_command(c"rtmp_control", set_control),
     location_command(c"rtmp_dashboard", set_dashboard),
+    http_value_command(c"rtmp_viewer_key", set_viewer_key),
     ngx_command_t::empty(),
 ];
 
@@ -138,6 +159,17 @@ fn open(sections: &mut Sections, word: &ngx_str_t) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+extern "C" fn set_viewer_key(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| {
+        let text = conf.args()[1];
+        set_once(&mut http.viewer_key, ViewerKey::compile(conf.raw(), text)?)
+    })
 }
 
 pub(super) fn set(

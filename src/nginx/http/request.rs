@@ -34,7 +34,7 @@ impl Request {
         NonNull::new(r).map(Self)
     }
 
-    const fn raw(self) -> *mut ngx_http_request_t {
+    pub(super) const fn raw(self) -> *mut ngx_http_request_t {
         self.0.as_ptr()
     }
 

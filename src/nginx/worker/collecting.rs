@@ -148,6 +148,7 @@ impl Collection {
         report.workers = vec![worker.report_worker(&traffic)];
         report.relays = worker.report_relays();
         report.children = worker.shared.children.report();
+        report.audiences = worker.shared.viewers.report();
     }
 }
 

@@ -28,6 +28,7 @@ impl Worker {
             (id, StreamCounts::of(channel, sent(channel, feeds).bytes))
         });
         shared.meters.sample(open, counts);
+        shared.viewers.sweep();
         shared.schedule.set(Due::Sample, event::now() + INTERVAL);
     }
 
