@@ -47,6 +47,7 @@ pub mod fmp4;
 pub mod http;
 pub mod inquiry;
 pub mod live;
+pub mod log_mask;
 pub mod media;
 pub mod mp4;
 pub mod mpegts;

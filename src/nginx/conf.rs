@@ -64,6 +64,7 @@ use crate::access::Rules;
 use crate::access::token::Secrets;
 use crate::exec::Command;
 use crate::live::{ApplicationId, IdleLimits, StreamConfig};
+use crate::log_mask::LogMask;
 use crate::package::HlsConfig;
 use crate::rtmp::session::SessionConfig;
 
@@ -246,6 +247,8 @@ pub(super) struct Server {
     pub(super) send_timeout: Duration,
     /// What is logged of clients that are not in an application yet.
     pub(super) access_log: Arc<AccessLog>,
+    /// What logs keep to themselves of such clients.
+    pub(super) log_mask: LogMask,
     /// Who is told of its clients.
     pub(super) notify: Arc<Notify>,
     applications: Vec<Arc<Application>>,
@@ -271,6 +274,8 @@ pub(super) struct Application {
     pub(super) secrets: Secrets,
     /// What is logged of its clients.
     pub(super) access_log: Arc<AccessLog>,
+    /// What logs keep to themselves.
+    pub(super) log_mask: LogMask,
     /// Who is asked about, and told of, its clients and streams.
     pub(super) notify: Arc<Notify>,
     /// Whether the newer one of two publishers of a name gets it.
@@ -328,6 +333,12 @@ pub(super) fn main() -> Option<&'static Main> {
     // SAFETY: the cycle outlives the process's use of it: a new configuration comes with new
     // workers.
     unsafe { main_of(ngx_cycle) }
+}
+
+/// What logs keep to themselves of the streams of an application.
+pub(super) fn log_mask(application: ApplicationId) -> LogMask {
+    let application = main().and_then(|main| main.application(application));
+    application.map_or_else(LogMask::default, |(_, it)| it.log_mask)
 }
 
 /// What the `rtmp {}` of a cycle has come to, if there is one.
@@ -443,6 +454,7 @@ fn resolve_server(
         tcp_nodelay: block.settings.core.tcp_nodelay(),
         send_timeout: block.settings.core.send_timeout(),
         access_log: block.settings.access_log.resolve(conf, formats)?,
+        log_mask: block.settings.access_log.mask(),
         notify: block.settings.notify.resolve(conf, contexts)?,
         applications: block
             .children
@@ -468,6 +480,7 @@ fn resolve_application(
         access: settings.access.rules(),
         secrets: settings.secret.secrets(),
         access_log: settings.access_log.resolve(conf, formats)?,
+        log_mask: settings.access_log.mask(),
         notify: settings.notify.resolve(conf, contexts)?,
         publish_takeover: settings.live.publish_takeover.unwrap_or(false),
         idle: settings.live.idle_limits(),

@@ -244,7 +244,8 @@ impl Recording {
             }
         }
         while let Some(loss) = self.recorder.poll_loss() {
-            let (name, by) = (&self.publication.name, &self.settings.config);
+            let name = self.settings.log_mask.name(&self.publication.name);
+            let by = &self.settings.config;
             let level = match loss {
                 Loss::Media(_) => Level::Warn,
                 Loss::NotOpened(_) => Level::Error,
@@ -265,7 +266,7 @@ impl Recording {
 }
 
 fn report(error: &NameError, publication: &Publication, settings: &conf::Recorder) {
-    let (name, by) = (&publication.name, &settings.config);
+    let (name, by) = (settings.log_mask.name(&publication.name), &settings.config);
     log::cycle(Level::Error, format_args!("\"{name}\" is not recorded by {by}: {error}"));
 }
 

@@ -127,7 +127,8 @@ impl fmt::Display for Relay {
             Direction::Pull => ("pull", "from"),
         };
         let target = self.target();
-        let (name, application) = (&self.publication.name, &self.application.name);
+        let name = self.application.log_mask.name(&self.publication.name);
+        let application = &self.application.name;
         write!(
             f,
             "{verb} of stream \"{name}\", application: \"{application}\", {preposition} {target}"

@@ -48,6 +48,8 @@ pub(super) struct Upstream {
     began: Instant,
     outbox: Outbox,
     local: Local,
+    /// What the stream is called there.
+    remote_name: String,
     role: Role,
     /// Whether to end the stream there once everything is sent.
     ends: bool,
@@ -141,7 +143,7 @@ impl Upstream {
         connection.keep_alive();
         let context = Context::install(connection.raw(), "relay".to_owned(), target.to_string());
         context.set_application(&local.application.name);
-        context.set_stream(&local.publication.name);
+        context.set_stream(&local.application.log_mask.name(&local.publication.name));
         connection.set_action(c"relaying");
         let route = target.route(&local.publication);
         let client = Client::new(config(&local, &route), event::now(), ngx_random() as u64);
@@ -155,6 +157,7 @@ impl Upstream {
             began: event::now(),
             outbox: Outbox::default(),
             local,
+            remote_name: route.name,
             role: Role::Idle,
             ends: false,
             closing: Closing::No,
@@ -286,10 +289,23 @@ impl Upstream {
             Event::PlayStarted => shared.relay_succeeded(self.relay),
             Event::Media(message) => self.take_media(message, shared)?,
             Event::Dry => self.leave(shared),
-            Event::Failed { code, description } => return Err(End::Refused { code, description }),
+            Event::Failed { code, description } => {
+                let description = self.without_key(&description);
+                return Err(End::Refused { code, description });
+            }
             Event::Ended => return Err(End::Ended),
         }
         Ok(())
+    }
+
+    /// A text of the server's without the name that the stream has there, which may be all that one
+    /// needs to publish.
+    fn without_key(&self, text: &str) -> String {
+        let name = &self.local.publication.name;
+        match self.remote_name.split('?').next() {
+            Some(remote) if remote != name && !remote.is_empty() => text.replace(remote, "***"),
+            _ => self.local.application.log_mask.text(text, name).into_owned(),
+        }
     }
 
     fn take_media(&mut self, message: Message, shared: &mut Shared) -> Result<(), End> {

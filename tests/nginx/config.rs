@@ -38,6 +38,7 @@ const DIRECTIVES: &[(&str, &str, u8)] = &[
     ("access_log", "logs/rtmp.log", MAIN | SERVER | APPLICATION),
     ("log_interval", "5s", MAIN | SERVER | APPLICATION),
     ("log_size", "4k", MAIN | SERVER | APPLICATION),
+    ("log_mask_key", "on", MAIN | SERVER | APPLICATION),
     ("publish_secret", "abc", MAIN | SERVER | APPLICATION),
     ("play_secret", "off", MAIN | SERVER | APPLICATION),
     ("on_connect", "http://localhost:8080/on_connect?a=b", MAIN | SERVER),

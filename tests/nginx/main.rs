@@ -29,6 +29,7 @@ mod lifecycle;
 mod limits;
 mod listen;
 mod live;
+mod log_mask;
 mod notify;
 mod peers;
 mod players;

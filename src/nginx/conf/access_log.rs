@@ -1,4 +1,4 @@
-//! The directives `access_log`, `log_format`, `log_interval` and `log_size`.
+//! The directives `access_log`, `log_format`, `log_interval`, `log_size` and `log_mask_key`.
 
 use std::collections::HashMap;
 use std::ptr::NonNull;
@@ -10,6 +10,7 @@ use nginx_sys::{NGX_HTTP_LOG_PATH, ngx_conf_open_file, ngx_str_t};
 use super::directive::{Conf, Directive, EVERYWHERE, Failure, Level, Setter};
 use super::{Block, settings};
 use crate::access_log::Format;
+use crate::log_mask::LogMask;
 use crate::nginx::access_log::{AccessLog, LogFile, Output};
 
 settings! {
@@ -18,6 +19,7 @@ settings! {
         logs: Logs,
         interval: Duration,
         size: usize,
+        mask_key: bool,
     }
 }
 
@@ -58,6 +60,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         EVERYWHERE,
         Setter::Size(|s| &mut s.access_log.size, 64..=16 << 20),
     ),
+    Directive::new(c"log_mask_key", EVERYWHERE, Setter::Flag(|s| &mut s.access_log.mask_key)),
 ];
 
 /// `access_log off | PATH [FORMAT]`
@@ -131,6 +134,11 @@ impl Formats {
 }
 
 impl AccessLogSettings {
+    /// What logs keep to themselves.
+    pub(super) fn mask(&self) -> LogMask {
+        LogMask(self.mask_key.unwrap_or(false))
+    }
+
     /// What is logged; where nothing is said, as the C module does, what nginx's http server logs to
     /// where nothing is said.
     pub(super) fn resolve(

@@ -9,6 +9,7 @@ use super::directive::{
     APPLICATION, Conf, Directive, EVERYWHERE, Failure, Level, RECORDER, Setter, set_once,
 };
 use super::{Block, RecordCommands, Settings, parse, settings};
+use crate::log_mask::LogMask;
 use crate::nginx::notify::Notify;
 use crate::notify::Hook;
 use crate::record::{Format, Limits, Media, RecorderConfig, Suffix, Video};
@@ -96,6 +97,8 @@ pub(in crate::nginx) struct Recorder {
     pub(in crate::nginx) callbacks: Arc<Notify>,
     /// What is run for them.
     pub(in crate::nginx) commands: RecordCommands,
+    /// What the log keeps to itself.
+    pub(in crate::nginx) log_mask: LogMask,
 }
 
 impl Recorder {
@@ -232,7 +235,8 @@ pub(super) fn recorders(
         let notify = settings.record.notify.unwrap_or(false);
         let callbacks = settings.notify.resolve(conf, contexts)?;
         let commands = settings.exec.record_commands();
-        Ok(Arc::new(Recorder { config: Arc::new(config), notify, callbacks, commands }))
+        let (config, log_mask) = (Arc::new(config), settings.access_log.mask());
+        Ok(Arc::new(Recorder { config, notify, callbacks, commands, log_mask }))
     };
     configs.into_iter().map(resolve).collect()
 }

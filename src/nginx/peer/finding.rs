@@ -107,7 +107,9 @@ impl Peer {
                 });
             }
             Some(Place::Server(url, name)) => {
-                self.connection.log(Level::Info, format_args!("downloading \"{name}\" from {url}"));
+                let shown = self.log_mask().name(&name);
+                self.connection
+                    .log(Level::Info, format_args!("downloading \"{shown}\" from {url}"));
                 if let Some(order) = self.order(&url, &name) {
                     shared.download(order, watch.clone(), move |worker, result| {
                         if watch.strong_count() > 0 {

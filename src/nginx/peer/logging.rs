@@ -1,6 +1,7 @@
 //! What the access log says of a session.
 
 use std::ffi::CStr;
+use std::path::Path;
 use std::slice;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::super::worker::Shared;
 use super::{End, Peer};
 use crate::access::Action;
 use crate::access_log::{Command, Entry, Usage};
+use crate::log_mask::LogMask;
 
 /// What a session has done, as far as its lines say.
 pub(super) struct Activity {
@@ -83,6 +85,16 @@ impl Peer {
         self.application.as_ref().map_or(&self.endpoint.server.access_log, |it| &it.access_log)
     }
 
+    /// What logs keep to themselves.
+    pub(super) fn log_mask(&self) -> LogMask {
+        self.application.as_ref().map_or(self.endpoint.server.log_mask, |it| it.log_mask)
+    }
+
+    /// The path of a file that is played, as logs tell it.
+    pub(super) fn masked(&self, path: &Path) -> String {
+        self.log_mask().text(&path.to_string_lossy(), &self.activity.name).into_owned()
+    }
+
     fn write_line(&mut self) {
         let log = Arc::clone(self.access_log());
         if log.is_off() {
@@ -93,8 +105,9 @@ impl Peer {
         let remote_addr = self.context.client();
         let connection = &self.connection;
         let Activity { command, name, args, logged, request_id } = &self.activity;
+        let mask = self.log_mask();
         log.write(&Entry {
-            client: &self.info,
+            client: &mask.client(&self.info),
             connection: connection.number(),
             remote_addr: &remote_addr,
             remote_ip: self.client,
@@ -102,8 +115,8 @@ impl Peer {
             remote_port: connection.client_port().filter(|_| !self.endpoint.proxy_protocol),
             server_name: &self.endpoint.server.name,
             command: *command,
-            name,
-            args,
+            name: &mask.name(name),
+            args: &mask.query(args),
             usage: total.since(*logged),
             duration: event::now().saturating_since(self.began),
             now: event::unix_now(),

@@ -77,7 +77,7 @@ impl Peer {
         let tracks = track_choice(&play.args);
         let buffer = self.buffer.unwrap_or(self.endpoint.server.session.buflen);
         self.connection.set_action(c"playing a file");
-        let path = file.path().display();
+        let path = self.masked(file.path());
         self.connection.log(Level::Info, format_args!("playing file \"{path}\""));
         self.role = Role::File(Box::new(FilePlayer {
             playback: Playback::new(file.length(), tracks, span, buffer),
@@ -149,7 +149,7 @@ impl Peer {
     /// The file cannot be played, or not on.
     fn fail_file(&mut self, reason: std::fmt::Arguments<'_>) {
         let Role::File(player) = &self.role else { return };
-        let path = player.file.path().display();
+        let path = self.masked(player.file.path());
         self.connection.log(Level::Error, format_args!("playing \"{path}\" failed: {reason}"));
         if player.accepted {
             self.session.fail_play();

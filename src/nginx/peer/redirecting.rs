@@ -19,7 +19,8 @@ impl Peer {
         name: &str,
         shared: &mut Shared,
     ) -> Result<(), End> {
-        self.connection.log(Level::Info, format_args!("redirected to \"{name}\""));
+        let shown = self.log_mask().name(name);
+        self.connection.log(Level::Info, format_args!("redirected to \"{shown}\""));
         match self.role {
             Role::Publisher { .. } => {
                 self.leave(shared);
@@ -46,7 +47,7 @@ impl Peer {
     }
 
     fn retell(&mut self, what: Updated, name: &str) {
-        self.context.set_stream(name);
+        self.context.set_stream(&self.log_mask().name(name));
         self.told = Some(Told::new(what, name.to_owned(), String::new()));
     }
 }

@@ -87,7 +87,7 @@ impl Peer {
     /// Whether the application lets the client do `action` with a stream, which is then what the client
     /// is about.
     fn admit(&mut self, action: Action, name: &str, args: &str, shared: &mut Shared) -> bool {
-        self.context.set_stream(name);
+        self.context.set_stream(&self.log_mask().name(name));
         self.activity.note(action, name, args);
         let application = self.application.as_ref();
         if !application.is_some_and(|application| self.may(action, application, name, args)) {
@@ -125,7 +125,7 @@ impl Peer {
         relay: Option<Arc<Target>>,
         shared: &mut Shared,
     ) -> Result<(), rtmp::Error> {
-        self.context.set_stream(&publish.name);
+        self.context.set_stream(&self.log_mask().name(&publish.name));
         match self.take_name(publish, relay, shared) {
             Ok(()) => self.session.accept_publish(event::now()),
             Err(refusal) => {
@@ -174,7 +174,7 @@ impl Peer {
         shared: &mut Shared,
     ) -> Result<(), rtmp::Error> {
         let Some(application) = &self.application else { return Ok(()) };
-        self.context.set_stream(&play.name);
+        self.context.set_stream(&self.log_mask().name(&play.name));
         let key = StreamKey { application: application.id, name: play.name.clone() };
         if relay.is_some() || application.live && shared.is_published(&key) {
             return self.play_live(play, relay, shared);

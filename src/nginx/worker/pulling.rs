@@ -143,7 +143,8 @@ impl Worker {
     pub(in crate::nginx) fn end_pull(&mut self, stream: StreamId, end: &pull::End) {
         let has_come = self.pulls.get(&stream).is_some_and(Pull::publishes);
         if let Some(channel) = self.shared.streams.channel(stream) {
-            let name = &channel.key.name;
+            let mask = conf::log_mask(channel.key.application);
+            let name = mask.name(&channel.key.name);
             log::cycle(Level::Info, format_args!("pull of stream \"{name}\" ended: {end}"));
         }
         self.drop_pull(stream);

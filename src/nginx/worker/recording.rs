@@ -33,7 +33,9 @@ impl Shared {
         recorder::settle_unfinished(&mut self.unfinished, &mut self.storage);
         for recorded in self.storage.take_recorded() {
             let Recorded { publication, recorder, path } = &recorded;
-            let (name, by, path) = (&publication.name, &recorder.config, path.display());
+            let (mask, name, by) = (recorder.log_mask, &publication.name, &recorder.config);
+            let path = path.to_string_lossy();
+            let (path, name) = (mask.text(&path, name), mask.name(name));
             log::cycle(Level::Info, format_args!("recorded \"{path}\", of \"{name}\" by {by}"));
             self.tell_recording(&recorded, |recorder, path| Event::RecordDone { recorder, path });
         }
