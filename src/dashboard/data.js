@@ -64,9 +64,20 @@ function post(path, body = {}) {
 
 async function call(path, options = {}) {
   const response = await answerTo(path, options);
-  const body = await response.json().catch(() => ({}));
+  const text = await response.text().catch(() => null);
+  const body = parsed(text);
   if (!response.ok) throw new Problem(response.status, textOf(response.status, body));
+  if (text === null || (text && !body)) throw new Problem(0, "The server’s answer was cut short");
   return { body, time: Date.parse(response.headers.get("date")) || Date.now() };
+}
+
+/** What the JSON says, or null. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 async function answerTo(path, options) {
@@ -77,7 +88,7 @@ async function answerTo(path, options) {
   }
 }
 
-function textOf(status, { detail }) {
-  if (status === 401 || status === 403) return detail ?? "The server does not allow this";
-  return detail ?? `The server answers with status ${status}`;
+function textOf(status, body) {
+  if (body?.detail) return body.detail;
+  return status === 401 || status === 403 ? "The server does not allow this" : `The server answers with status ${status}`;
 }

@@ -88,11 +88,11 @@ async function playsThePreview(page) {
 async function records(page) {
   await withStream("cam", {}, async () => {
     await open(page, "cam");
-    await page.click("text=Record “tape”");
-    await page.locator("button", { hasText: "Stop recording “tape”" }).waitFor();
+    await button(page, "Record “tape”").click();
+    await button(page, "Stop recording “tape”").waitFor();
     await page.locator(".facts dd", { hasText: /recording, cam.*\.flv/ }).waitFor();
-    await page.click("text=Stop recording “tape”");
-    await page.locator("button", { hasText: /^Record “tape”/ }).waitFor();
+    await button(page, "Stop recording “tape”").click();
+    await button(page, "Record “tape”").waitFor();
     const [file] = readdirSync(join(server.prefix, "rec"));
     assert.match(file, /^cam.*\.flv$/);
     assert.ok(statSync(join(server.prefix, "rec", file)).size > 1000, file);
@@ -100,14 +100,15 @@ async function records(page) {
 }
 
 async function dropsAPublisher(page) {
-  const publisher = server.publish("cam");
-  await open(page, "cam");
-  await page.click("text=Drop publisher");
-  await page.click("dialog >> text=Cancel");
-  await page.click("text=Drop publisher");
-  await page.click("dialog >> text=Disconnect");
-  await publisher.ended;
-  await page.waitForSelector("#empty:visible");
+  await withStream("cam", {}, async (publisher) => {
+    await open(page, "cam");
+    await button(page, "Drop publisher").click();
+    await button(page, "Cancel").click();
+    await button(page, "Drop publisher").click();
+    await button(page, "Disconnect").click();
+    await publisher.ended;
+    await page.waitForSelector("#empty:visible");
+  });
 }
 
 async function doesNothingWhereControlIsClosed(page) {
@@ -143,7 +144,7 @@ async function takesAHostileNameForText(page) {
     await name.click();
     await page.locator("#detail h2 b", { hasText: "onerror" }).waitFor();
     await videoReaches(page, 0.5);
-    await page.click("text=Drop publisher");
+    await button(page, "Drop publisher").click();
     await page.locator("dialog h2", { hasText: "onerror" }).waitFor();
     assert.equal(await page.locator("img").count(), 1);
     assert.doesNotMatch(await page.title(), /broken/);
@@ -252,7 +253,7 @@ async function asksNothingWhileHidden(page) {
 async function withStream(name, how, use) {
   const publisher = server.publish(name, how);
   try {
-    await use();
+    await use(publisher);
   } finally {
     await publisher.stop();
   }
@@ -261,6 +262,10 @@ async function withStream(name, how, use) {
 async function open(page, name, url = server.url) {
   await page.goto(`${url}#0/live/${name}`);
   await page.locator("#detail h2 b", { hasText: name }).waitFor();
+}
+
+function button(page, name) {
+  return page.getByRole("button", { name, exact: true });
 }
 
 function videoReaches(page, seconds) {

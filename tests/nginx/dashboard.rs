@@ -83,3 +83,18 @@ fn the_page_is_below_its_slash_and_is_only_read() {
     let post = client().post(nginx.http("dashboard/")).body("a").send().expect("an answer");
     assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
+
+#[test]
+fn the_api_below_the_page_only_reads_unless_control_is_open() {
+    let http = "location /dashboard/ { rtmp_dashboard; }
+        location /operate/ { rtmp_dashboard; rtmp_control drop; }";
+    let live = Conf { http: http.into(), ..Conf::server("application live { live on; }") };
+    let nginx = Nginx::start_conf(&live);
+    let sections = |path: &str| get(&nginx, path).text().expect("a body");
+    assert!(sections("dashboard/api/v1").contains("\"drop\":false"));
+    assert!(sections("operate/api/v1").contains("\"drop\":true"));
+    assert_eq!(get(&nginx, "dashboard/api/v1/streams").status(), StatusCode::OK);
+    let drop = |path: &str| client().delete(nginx.http(path)).send().expect("an answer").status();
+    assert_eq!(drop("dashboard/api/v1/clients/1"), StatusCode::FORBIDDEN);
+    assert_eq!(drop("operate/api/v1/clients/1"), StatusCode::NOT_FOUND);
+}

@@ -30,9 +30,9 @@ pub(in crate::nginx) struct HttpConf {
 }
 
 impl HttpConf {
-    /// What requests of the API may change, if they may come here.
+    /// What requests of the API may change, if they may come here. A page only reads.
     pub(in crate::nginx) fn api(&self) -> Option<Sections> {
-        self.control
+        self.control.or_else(|| self.dashboard.is_some().then(Sections::default))
     }
 
     /// Takes what is unset from the enclosing block.
