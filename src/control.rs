@@ -53,6 +53,10 @@ pub enum Verb {
     Do(Act),
     /// The recorder of this id starts or stops, of what they publish.
     Record(Switch, String),
+    /// What they publish is pushed to where these words of the directive `push` say.
+    Push(Vec<String>),
+    /// The push of this number ends.
+    StopPush(u64),
 }
 
 /// What is done to clients.

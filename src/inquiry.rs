@@ -25,6 +25,8 @@ pub enum Answer {
     Done(u64),
     /// What has come of switching recorders.
     Recorded(Switched),
+    /// The numbers of the relays that have begun.
+    Pushing(Vec<u64>),
 }
 
 impl Answer {
@@ -36,8 +38,9 @@ impl Answer {
             }
             (Self::Done(count), Self::Done(other)) => *count += other,
             (Self::Recorded(switched), Self::Recorded(other)) => switched.merge(other),
+            (Self::Pushing(ids), Self::Pushing(other)) => ids.extend(other),
             // No worker answers a question that it was not asked.
-            (Self::Report(_) | Self::Done(_) | Self::Recorded(_), _) => {}
+            (Self::Report(_) | Self::Done(_) | Self::Recorded(_) | Self::Pushing(_), _) => {}
         }
     }
 }

@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::call::Read;
-use super::list::{Filter, List};
+use super::list::{Filter, List, Page};
 use super::problem::Problem;
-use super::resource::StreamPath;
+use super::resource::{StreamPath, element_of};
 use crate::control::Sections;
 use crate::live::ApplicationId;
 use crate::package::percent_encode;
-use crate::stat::{self, Application, ClientReport, Document, StreamReport};
+use crate::stat::{
+    self, Application, ClientReport, Document, RecorderReport, RelayReport, StreamReport,
+};
 
 /// Counts up when something is told in another way; not when more is told.
 const VERSION: u32 = 1;
 
 /// The lists that there are, by their addresses below the API's root.
-const LISTS: [&str; 3] = ["server", "streams", "clients"];
+const LISTS: [&str; 5] = ["server", "streams", "clients", "recorders", "relays"];
 
 #[derive(Serialize)]
 struct Root {
@@ -55,9 +57,8 @@ impl<'a> ServerApplication<'a> {
 
 #[derive(Serialize)]
 struct Streams<'a> {
-    total: usize,
-    offset: usize,
-    limit: usize,
+    #[serde(flatten)]
+    part: Part,
     streams: Vec<Stream<'a>>,
 }
 
@@ -72,9 +73,8 @@ struct Stream<'a> {
 
 #[derive(Serialize)]
 struct Clients<'a> {
-    total: usize,
-    offset: usize,
-    limit: usize,
+    #[serde(flatten)]
+    part: Part,
     clients: Vec<Client<'a>>,
 }
 
@@ -87,6 +87,48 @@ struct Client<'a> {
     file: bool,
     #[serde(flatten)]
     client: &'a ClientReport,
+}
+
+/// The relays of one stream, or a part of all.
+#[derive(Serialize)]
+struct Relays<'a> {
+    #[serde(flatten)]
+    part: Option<Part>,
+    relays: Vec<Relay<'a>>,
+}
+
+#[derive(Serialize)]
+struct Relay<'a> {
+    server: Option<usize>,
+    href: Option<String>,
+    #[serde(flatten)]
+    relay: stat::Relay<'a>,
+}
+
+/// The recorders of one stream, or a part of all.
+#[derive(Serialize)]
+struct Recorders<'a> {
+    #[serde(flatten)]
+    part: Option<Part>,
+    recorders: Vec<Recorder<'a>>,
+}
+
+#[derive(Serialize)]
+struct Recorder<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    stream: &'a str,
+    href: Option<String>,
+    #[serde(flatten)]
+    recorder: &'a RecorderReport,
+}
+
+/// Which part of a list is told.
+#[derive(Serialize)]
+struct Part {
+    total: usize,
+    offset: usize,
+    limit: usize,
 }
 
 /// Where a stream is.
@@ -113,9 +155,27 @@ impl Read {
         match self {
             Self::Server => Ok(server(document)),
             Self::Streams(list) => Ok(streams(list, document)),
-            Self::Stream(path) => stream(path, document),
+            Self::Stream(path) => Ok(to_json(&tell(path.place(), path.stream(document)?))),
             Self::Clients(list) => Ok(clients(list, document)),
             Self::Client(id) => client(*id, document),
+            Self::Recorders(list) => Ok(recorders(list, document)),
+            Self::RecordersOf(path) => {
+                let stream = path.stream(document)?;
+                let recorders = recorders_of(path.place(), stream).collect();
+                Ok(to_json(&Recorders { part: None, recorders }))
+            }
+            Self::Relays(list) => Ok(relays(list, document)),
+            Self::RelaysOf(path) => {
+                let stream = path.stream(document)?;
+                let relays = stream.relays.iter().map(|it| Relay::new(path.place(), it)).collect();
+                Ok(to_json(&Relays { part: None, relays }))
+            }
+            Self::Relay(path, id) => {
+                let stream = path.stream(document)?;
+                let relay = stream.relays.iter().find(|it| it.id == *id);
+                let relay = relay.map(|it| to_json(&Relay::new(path.place(), it)));
+                relay.ok_or(Problem::NoRelay(*id))
+            }
         }
     }
 }
@@ -131,6 +191,24 @@ impl StreamPath {
         let application = applications.iter().find(|it| it.name == self.application);
         let application = application.map(|it| it.id);
         application.ok_or_else(|| Problem::NoApplication(self.application.clone()))
+    }
+}
+
+impl StreamPath {
+    /// The address of a relay of the stream, below the API's root.
+    pub(super) fn relay(&self, id: u64) -> String {
+        self.place().href(&self.name, &format!("/relays/{id}")).unwrap_or_default()
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { server: Some(self.server), application: &self.application }
+    }
+
+    fn stream<'a>(&self, document: &'a Document) -> Result<&'a StreamReport, Problem> {
+        let application = self.application(&document.servers)?.0;
+        let mut streams = document.report.streams.iter();
+        let stream = streams.find(|it| (it.application, &it.name) == (application, &self.name));
+        stream.ok_or_else(|| Problem::NoStream(self.name.clone()))
     }
 }
 
@@ -157,9 +235,9 @@ fn streams(list: &List, document: &Document) -> String {
     let mut streams: Vec<_> =
         streams.filter(|(place, it)| takes(&list.filter, *place, it)).collect();
     streams.sort_unstable_by_key(|(place, it)| (place.server.is_none(), *place, it.name.as_str()));
-    let (total, page) = (streams.len(), list.page);
-    let streams = page.of(streams).into_iter().map(|(place, it)| tell(place, it)).collect();
-    to_json(&Streams { total, offset: page.offset, limit: page.limit, streams })
+    let (part, streams) = list.page.part(streams);
+    let streams = streams.into_iter().map(|(place, it)| tell(place, it)).collect();
+    to_json(&Streams { part, streams })
 }
 
 fn takes(filter: &Filter, place: Place<'_>, stream: &StreamReport) -> bool {
@@ -167,18 +245,8 @@ fn takes(filter: &Filter, place: Place<'_>, stream: &StreamReport) -> bool {
         && filter.publishing.is_none_or(|wanted| wanted == stream.publishing)
 }
 
-fn stream(path: &StreamPath, document: &Document) -> Result<String, Problem> {
-    let application = path.application(&document.servers)?.0;
-    let mut streams = document.report.streams.iter();
-    let stream = streams
-        .find(|it| (it.application, &it.name) == (application, &path.name))
-        .ok_or_else(|| Problem::NoStream(path.name.clone()))?;
-    let place = Place { server: Some(path.server), application: &path.application };
-    Ok(to_json(&tell(place, stream)))
-}
-
 fn tell<'a>(place: Place<'a>, stream: &'a StreamReport) -> Stream<'a> {
-    Stream { place, href: place.href(&stream.name), stream: stat::Stream::new(stream, false) }
+    Stream { place, href: place.href(&stream.name, ""), stream: stat::Stream::new(stream, false) }
 }
 
 fn clients(list: &List, document: &Document) -> String {
@@ -188,9 +256,8 @@ fn clients(list: &List, document: &Document) -> String {
         .filter(|it| filter.takes(it.place, it.stream) && filter.takes_client(it.client))
         .collect();
     clients.sort_by_key(|it| it.client.id);
-    let (total, page) = (clients.len(), list.page);
-    let clients = page.of(clients);
-    to_json(&Clients { total, offset: page.offset, limit: page.limit, clients })
+    let (part, clients) = list.page.part(clients);
+    to_json(&Clients { part, clients })
 }
 
 fn client(id: u64, document: &Document) -> Result<String, Problem> {
@@ -217,6 +284,59 @@ fn all_clients<'a>(
     })
 }
 
+fn relays(list: &List, document: &Document) -> String {
+    let places = Places::new(document);
+    let report = &document.report;
+    let relays = report.streams.iter().flat_map(|it| &it.relays).chain(&report.relays);
+    let relays = relays.map(|it| (places.of(it.application, &it.application_name), it));
+    let relays = relays.filter(|(place, it)| list.filter.takes(*place, &it.stream));
+    let mut relays: Vec<_> = relays.collect();
+    relays.sort_by_key(|(_, it)| it.id);
+    let (part, relays) = list.page.part(relays);
+    let relays = relays.into_iter().map(|(place, it)| Relay::new(place, it)).collect();
+    to_json(&Relays { part: Some(part), relays })
+}
+
+impl<'a> Relay<'a> {
+    fn new(place: Place<'_>, relay: &'a RelayReport) -> Self {
+        let below = format!("/relays/{}", relay.id);
+        let href = place.href(&relay.stream, &below);
+        Self { server: place.server, href, relay: stat::Relay::new(relay) }
+    }
+}
+
+fn recorders(list: &List, document: &Document) -> String {
+    let places = Places::new(document);
+    let streams = document.report.streams.iter();
+    let streams = streams.map(|it| (places.of(it.application, &it.application_name), it));
+    let mut streams: Vec<_> =
+        streams.filter(|(place, it)| takes(&list.filter, *place, it)).collect();
+    streams.sort_by_key(|(place, it)| (place.server.is_none(), *place, it.name.as_str()));
+    let recorders = streams.into_iter().flat_map(|(place, it)| recorders_of(place, it)).collect();
+    let (part, recorders) = list.page.part(recorders);
+    to_json(&Recorders { part: Some(part), recorders })
+}
+
+fn recorders_of<'a>(
+    place: Place<'a>,
+    stream: &'a StreamReport,
+) -> impl Iterator<Item = Recorder<'a>> {
+    stream.recorders.iter().map(move |recorder| Recorder {
+        place,
+        stream: &stream.name,
+        href: place.href(&stream.name, &format!("/recorders/{}", element_of(&recorder.id))),
+        recorder,
+    })
+}
+
+impl Page {
+    /// That part of a list, and what part it is.
+    fn part<T>(self, all: Vec<T>) -> (Part, Vec<T>) {
+        let Self { offset, limit } = self;
+        (Part { total: all.len(), offset, limit }, self.of(all))
+    }
+}
+
 impl Filter {
     fn takes(&self, place: Place<'_>, stream: &str) -> bool {
         self.server.is_none_or(|wanted| place.server == Some(wanted))
@@ -231,14 +351,14 @@ impl Filter {
 }
 
 impl Place<'_> {
-    /// The address of a stream here, below the API's root.
-    fn href(self, name: &str) -> Option<String> {
+    /// The address of a stream here, or of what is `below` it, below the API's root.
+    fn href(self, name: &str, below: &str) -> Option<String> {
         let server = match self.server? {
             0 => String::new(),
             server => format!("?server={server}"),
         };
         let (application, name) = (percent_encode(self.application), percent_encode(name));
-        Some(format!("streams/{application}/{name}{server}"))
+        Some(format!("streams/{application}/{name}{below}{server}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a request wants.
 
-use super::body::{self, Redirection};
+use super::body::{self, Pushing, Redirection};
 use super::list::{self, List};
 use super::problem::Problem;
 use super::resource::{Method, Resource, StreamPath, split_target};
@@ -46,6 +46,16 @@ pub enum Read {
     Clients(List),
     /// A client, by nginx's number of its connection.
     Client(u64),
+    /// Recorders of streams.
+    Recorders(List),
+    /// Those of a stream.
+    RecordersOf(StreamPath),
+    /// Relays.
+    Relays(List),
+    /// Those of a stream.
+    RelaysOf(StreamPath),
+    /// The one of that id.
+    Relay(StreamPath, u64),
 }
 
 /// What a request wants to have done.
@@ -57,6 +67,10 @@ pub enum Change {
     Record(StreamPath, Switch, String),
     /// Something is done to the client of this number.
     Client(u64, Act),
+    /// The stream is pushed to where these words of the directive `push` say.
+    Push(StreamPath, Vec<String>),
+    /// The push of this id ends.
+    StopPush(StreamPath, u64),
 }
 
 /// What a request wants to have done, but for what its body says.
@@ -64,6 +78,8 @@ pub enum Change {
 pub enum Unfinished {
     /// The client of this number goes on with another stream.
     Redirect(u64),
+    /// The stream is pushed to another server.
+    Push(StreamPath),
 }
 
 impl Call {
@@ -98,6 +114,11 @@ impl Call {
             Resource::Stream(path) => Read::Stream(path),
             Resource::Clients => Read::Clients(List::parse(query)?),
             Resource::Client(id) => Read::Client(id),
+            Resource::Recorders => Read::Recorders(List::parse(query)?),
+            Resource::RecordersOf(path) => Read::RecordersOf(path),
+            Resource::Relays => Read::Relays(List::parse(query)?),
+            Resource::RelaysOf(path) => Read::RelaysOf(path),
+            Resource::Relay(path, id) => Read::Relay(path, id),
             Resource::Redirect(_) | Resource::Switch(..) => return Ok(None),
         };
         Ok(Some(Self::Read(read)))
@@ -105,12 +126,13 @@ impl Call {
 
     /// No page of another site can have a browser send this: it would ask the server first, by OPTIONS.
     fn delete(resource: Resource, open: Sections) -> Result<Option<Self>, Problem> {
-        let change = match resource {
-            Resource::Stream(path) => Change::Unpublish(path),
-            Resource::Client(id) => Change::Client(id, Act::Drop),
+        let (change, section, is_open) = match resource {
+            Resource::Stream(path) => (Change::Unpublish(path), "drop", open.drop),
+            Resource::Client(id) => (Change::Client(id, Act::Drop), "drop", open.drop),
+            Resource::Relay(path, id) => (Change::StopPush(path, id), "push", open.push),
             _ => return Ok(None),
         };
-        need("drop", open.drop)?;
+        need(section, is_open)?;
         Ok(Some(Self::Change(change)))
     }
 
@@ -120,6 +142,7 @@ impl Call {
             Resource::Redirect(id) => {
                 (Self::Body(Unfinished::Redirect(id)), "redirect", open.redirect)
             }
+            Resource::RelaysOf(path) => (Self::Body(Unfinished::Push(path)), "push", open.push),
             Resource::Switch(path, switch, recorder) => {
                 (Self::Change(Change::Record(path, switch, recorder)), "record", open.record)
             }
@@ -145,6 +168,10 @@ impl Unfinished {
             Self::Redirect(id) => {
                 let Redirection { name } = body::parse(body)?;
                 Ok(Change::Client(id, Act::Redirect(name)))
+            }
+            Self::Push(path) => {
+                let pushing: Pushing = body::parse(body)?;
+                Ok(Change::Push(path, pushing.words()?))
             }
         }
     }
@@ -197,6 +224,12 @@ mod tests {
             (Method::Get, "/clients/7", Call::Read(Read::Client(7))),
             (Method::Delete, "/clients/7", Call::Change(Change::Client(7, Act::Drop))),
             (Method::Post, "/clients/7/redirect", Call::Body(Unfinished::Redirect(7))),
+            (Method::Post, "/streams/live/cam/relays", Call::Body(Unfinished::Push(cam(0)))),
+            (
+                Method::Delete,
+                "/streams/live/cam/relays/7",
+                Call::Change(Change::StopPush(cam(0), 7)),
+            ),
             (
                 Method::Post,
                 "/streams/live/cam/recorders/a%20b/stop",
@@ -234,6 +267,8 @@ mod tests {
             (Method::Delete, "/api/v1/streams/live/cam", "drop"),
             (Method::Post, "/api/v1/clients/7/redirect", "redirect"),
             (Method::Post, "/api/v1/streams/live/cam/recorders/-/start", "record"),
+            (Method::Post, "/api/v1/streams/live/cam/relays", "push"),
+            (Method::Delete, "/api/v1/streams/live/cam/relays/7", "push"),
         ];
         for (method, target, section) in cases {
             assert_eq!(closed(method, target), Err(Problem::Closed(section)), "{target}");
@@ -264,6 +299,24 @@ mod tests {
         assert_eq!(finish("{\"name\": \"b\\\"\"}"), Ok(Change::Client(7, act)));
         for body in ["", "{", "[]", "{}", "{\"name\":1}", "{\"name\":\"b\",\"nam\":1}", "\"b\""] {
             assert!(matches!(finish(body), Err(Problem::Body(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_push_has_the_words_of_the_directive() {
+        let finish = |body: &str| Unfinished::Push(cam(0)).finish(body.as_bytes());
+        let words = ["rtmp://host/live/$name", "playPath=a b", "flashVer=x=y"];
+        let words = words.map(str::to_owned).to_vec();
+        let body = "{\"url\":\"rtmp://host/live/$name\",\"flashVer\":\"x=y\",\"playPath\":\"a b\"}";
+        assert_eq!(finish(body), Ok(Change::Push(cam(0), words)));
+        for (body, wrong) in [
+            ("{}", "missing field `url`"),
+            ("{\"url\":\"http://host\"}", "it must be \"rtmp://\""),
+            ("{\"url\":\"rtmp://host:x/\"}", "a port from 1 to 65535"),
+            ("{\"url\":\"rtmp://host\",\"static\":\"1\"}", "unknown field `static`"),
+        ] {
+            let problem = finish(body).unwrap_err();
+            assert!(problem.to_string().contains(wrong), "{body}: {problem}");
         }
     }
 }

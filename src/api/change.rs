@@ -14,6 +14,13 @@ struct Recorded<'a> {
     path: &'a str,
 }
 
+/// What has come of a push.
+#[derive(Serialize)]
+struct Pushed {
+    id: u64,
+    href: String,
+}
+
 impl Change {
     /// What all workers are asked, whose configuration has these applications.
     ///
@@ -25,6 +32,8 @@ impl Change {
             Self::Client(id, act) => return Ok(Question::Client(*id, act.clone())),
             Self::Unpublish(path) => (path, Verb::Do(Act::Drop)),
             Self::Record(path, switch, recorder) => (path, Verb::Record(*switch, recorder.clone())),
+            Self::Push(path, words) => (path, Verb::Push(words.clone())),
+            Self::StopPush(path, id) => (path, Verb::StopPush(*id)),
         };
         Ok(Question::Control(Order {
             verb,
@@ -34,6 +43,11 @@ impl Change {
             addr: None,
             client: None,
         }))
+    }
+
+    /// The status of a response that tells something.
+    pub fn status(&self) -> u16 {
+        if matches!(self, Self::Push(..)) { 201 } else { 200 }
     }
 
     /// What the client is told of what the workers have done, if there is anything to tell.
@@ -59,6 +73,12 @@ impl Change {
                     // Nothing that could fail.
                     |path| Ok(serde_json::to_string(&Recorded { path }).ok()),
                 ),
+            },
+            (Self::StopPush(_, id), Answer::Done(_)) => Err(Problem::NoRelay(*id)),
+            (Self::Push(path, _), Answer::Pushing(ids)) => match ids.first() {
+                // Nothing that could fail.
+                Some(&id) => Ok(serde_json::to_string(&Pushed { id, href: path.relay(id) }).ok()),
+                None => Err(Problem::NotPublished(path.name.clone())),
             },
             // This worker's answer is to its own question.
             _ => Err(Problem::NoAnswer),
@@ -116,6 +136,17 @@ mod tests {
             (&start, switched(1, 0, &[]), Err(Problem::NoRecorder("tape".into()))),
             (&start, switched(0, 0, &[]), Err(Problem::NotPublished("cam".into()))),
             (&start, Answer::Done(0), Err(Problem::NoAnswer)),
+            (&Change::StopPush(cam(0), 5), Answer::Done(0), Err(Problem::NoRelay(5))),
+            (
+                &Change::Push(cam(1), Vec::new()),
+                Answer::Pushing(vec![5]),
+                Ok(Some("{\"id\":5,\"href\":\"streams/live/cam/relays/5?server=1\"}".into())),
+            ),
+            (
+                &Change::Push(cam(0), Vec::new()),
+                Answer::Pushing(Vec::new()),
+                Err(Problem::NotPublished("cam".into())),
+            ),
         ] {
             assert_eq!(change.answer(&answer), told, "{change:?} {answer:?}");
         }

@@ -54,6 +54,9 @@ pub enum Problem {
     /// The application has no such recorder.
     #[error("the application has no recorder \"{0}\"")]
     NoRecorder(String),
+    /// The stream has no relay, or no push, of this id.
+    #[error("the stream has no relay with the id {0} that this could be done with")]
+    NoRelay(u64),
     /// The recorder has begun no file.
     #[error("the recorder has not started: it has already, or its file has no valid name")]
     NotStarted,
@@ -84,7 +87,8 @@ impl Problem {
             | Self::NoStream(_)
             | Self::NoClient(_)
             | Self::NotPublished(_)
-            | Self::NoRecorder(_) => 404,
+            | Self::NoRecorder(_)
+            | Self::NoRelay(_) => 404,
             Self::Method(_) => 405,
             Self::NotStarted | Self::NotStopped => 409,
             Self::TooLarge => 413,

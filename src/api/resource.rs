@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use crate::control::Switch;
+use crate::package::percent_encode;
 use crate::percent;
 
 /// What the part of a path is called in which the API begins.
@@ -45,6 +46,16 @@ pub(super) enum Resource {
     Client(u64),
     Redirect(u64),
     Switch(StreamPath, Switch, String),
+    Recorders,
+    RecordersOf(StreamPath),
+    Relays,
+    RelaysOf(StreamPath),
+    Relay(StreamPath, u64),
+}
+
+/// What stands in an address for the recorder of that name.
+pub(super) fn element_of(recorder: &str) -> String {
+    if recorder.is_empty() { UNNAMED.to_owned() } else { percent_encode(recorder) }
 }
 
 /// The path below the API's root, and the query, of a request's target (RFC 9112, 3.2.1) if it is the
@@ -74,6 +85,8 @@ impl Resource {
             ["server"] => Ok(Self::Server),
             ["clients"] => Ok(Self::Clients),
             ["clients", id, rest @ ..] => Self::client(number(id)?, rest),
+            ["recorders"] => Ok(Self::Recorders),
+            ["relays"] => Ok(Self::Relays),
             ["streams"] => Ok(Self::Streams),
             ["streams", application, name, rest @ ..] => {
                 let (application, name) = ((*application).to_owned(), (*name).to_owned());
@@ -95,6 +108,9 @@ impl Resource {
         let recorder = |id: &str| if id == UNNAMED { String::new() } else { id.to_owned() };
         match rest {
             [] => Ok(Self::Stream(path)),
+            ["relays"] => Ok(Self::RelaysOf(path)),
+            ["relays", id] => Ok(Self::Relay(path, number(id)?)),
+            ["recorders"] => Ok(Self::RecordersOf(path)),
             ["recorders", id, "start"] => Ok(Self::Switch(path, Switch::Start, recorder(id))),
             ["recorders", id, "stop"] => Ok(Self::Switch(path, Switch::Stop, recorder(id))),
             _ => Err(Problem::NoResource),
@@ -104,8 +120,15 @@ impl Resource {
     /// The methods that it has, as the header `Allow` lists them.
     pub(super) fn methods(&self) -> &'static str {
         match self {
-            Self::Root | Self::Server | Self::Streams | Self::Clients => "GET, HEAD",
-            Self::Stream(_) | Self::Client(_) => "GET, HEAD, DELETE",
+            Self::Root
+            | Self::Server
+            | Self::Streams
+            | Self::Clients
+            | Self::Recorders
+            | Self::RecordersOf(_)
+            | Self::Relays => "GET, HEAD",
+            Self::Stream(_) | Self::Client(_) | Self::Relay(..) => "GET, HEAD, DELETE",
+            Self::RelaysOf(_) => "GET, HEAD, POST",
             Self::Redirect(_) | Self::Switch(..) => "POST",
         }
     }
@@ -146,6 +169,12 @@ mod tests {
             ("server", Resource::Server),
             ("clients/7", Resource::Client(7)),
             ("clients/7/redirect", Resource::Redirect(7)),
+            ("recorders", Resource::Recorders),
+            ("relays", Resource::Relays),
+            ("streams/live/relays", Resource::Stream(stream("live", "relays"))),
+            ("streams/live/cam/recorders", Resource::RecordersOf(stream("live", "cam"))),
+            ("streams/live/cam/relays", Resource::RelaysOf(stream("live", "cam"))),
+            ("streams/live/cam/relays/7", Resource::Relay(stream("live", "cam"), 7)),
             ("streams/live/cam", Resource::Stream(stream("live", "cam"))),
             ("streams//", Resource::Stream(stream("", ""))),
             ("streams/a%2fb/%2e%2e%2Fc%20%25d+", Resource::Stream(stream("a/b", "../c %d+"))),

@@ -490,7 +490,7 @@ fn resolve_application(
         play: settings.play.config(conf, &settings.notify, contexts)?,
         hls: settings.hls.config().map(Arc::new),
         recorders: record::recorders(conf, block, contexts)?,
-        relays: settings.relay.config(conf, contexts, settings.notify.may_redirect())?,
+        relays: settings.relay.config(conf, contexts)?,
         exec: settings.exec.config(),
     })
 }

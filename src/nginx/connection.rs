@@ -109,7 +109,7 @@ impl Connection {
             (c.pool, c.log) = (pool, own_log);
             c.recv = ngx_io.recv;
             c.send_chain = ngx_io.send_chain;
-            c.number = AtomicU64::from_ptr(ngx_connection_counter.cast()).fetch_add(1, Relaxed);
+            c.number = next_number();
             for event in [c.read, c.write] {
                 (*event).log = c.log;
             }
@@ -402,4 +402,10 @@ fn buffer_of(slice: &[u8]) -> ngx_buf_t {
 
 fn check(code: ngx_int_t) -> Result<(), Broken> {
     if code == NGX_OK as ngx_int_t { Ok(()) } else { Err(Broken) }
+}
+
+/// The next of the numbers that nginx gives connections, for all of its workers.
+pub(super) fn next_number() -> u64 {
+    // SAFETY: in a worker nginx's counter is there, in memory that all of them share.
+    unsafe { AtomicU64::from_ptr(ngx_connection_counter.cast()).fetch_add(1, Relaxed) }
 }

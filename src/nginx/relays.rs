@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::conf::{self, Application, Server};
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::dial::{Destination, DialError, DialId};
 use super::event;
 use super::log::{self, Level};
@@ -28,15 +28,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a worker looks whether a static pull has come to be its own.
 const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Names a relay; never reused.
+/// Names a relay, of whichever worker: no connection has the number either. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct RelayId(u64);
+pub(super) struct RelayId(pub(super) u64);
 
 /// The relays of one worker.
 #[derive(Default)]
 pub(super) struct Relays {
     relays: BTreeMap<RelayId, Relay>,
-    next: u64,
 }
 
 /// Something that is pushed or pulled until that is not wanted any more.
@@ -154,31 +153,40 @@ impl Shared {
         }
     }
 
-    /// Begins to push a stream that is published here to where a callback sends it.
+    /// Begins to push a stream that is published here to where a callback or an operator sends it.
     pub(super) fn start_push_to(
         &mut self,
         target: Arc<Target>,
         stream: StreamId,
         publication: &Publication,
         application: &Arc<Application>,
-    ) {
-        let Some((server, _)) = conf::main().and_then(|main| main.application(application.id))
-        else {
-            return;
-        };
-        let targets = vec![target];
-        self.start_relay(Job::Push(stream), server, application, publication.clone(), targets);
+    ) -> Option<RelayId> {
+        let (server, _) = conf::main()?.application(application.id)?;
+        let (job, targets) = (Job::Push(stream), vec![target]);
+        Some(self.start_relay(job, server, application, publication.clone(), targets))
+    }
+
+    /// Ends a push of the stream. Whether there was one of that name.
+    pub(super) fn stop_push(&mut self, stream: StreamId, id: RelayId) -> bool {
+        let relay = self.relays.relays.get(&id);
+        if relay.is_none_or(|relay| relay.job != Job::Push(stream)) {
+            return false;
+        }
+        for session in self.stop_relays(|other, _| other == id) {
+            self.review.displace(session);
+        }
+        true
     }
 
     /// The stream is not published here any more. What is being pushed ends by itself, once the
     /// server has all of it.
     pub(super) fn stop_pushes(&mut self, stream: StreamId) {
-        self.stop_relays(&Job::Push(stream));
+        self.stop_relays(|_, job| *job == Job::Push(stream));
     }
 
     /// The stream is published by another worker now, which pushes it.
     pub(super) fn hand_over_pushes(&mut self, stream: StreamId) {
-        for session in self.stop_relays(&Job::Push(stream)) {
+        for session in self.stop_relays(|_, job| *job == Job::Push(stream)) {
             self.review.displace(session);
         }
     }
@@ -229,7 +237,7 @@ impl Shared {
 
     /// Nobody plays the stream any more. Ends what it is pulled by.
     pub(super) fn stop_pull(&mut self, stream: StreamId) {
-        for session in self.stop_relays(&Job::Pull(stream)) {
+        for session in self.stop_relays(|_, job| *job == Job::Pull(stream)) {
             self.review.displace(session);
         }
     }
@@ -252,7 +260,7 @@ impl Shared {
 
     /// Lets another worker pull them; it takes the streams over where they are.
     pub(super) fn leave_static_pulls(&mut self) {
-        for session in self.stop_relays(&Job::StaticPull) {
+        for session in self.stop_relays(|_, job| *job == Job::StaticPull) {
             self.schedule.set(Due::Leave(session), event::now() + LEASE_INTERVAL * 5);
             let published = self.streams.channels().filter(|it| it.publisher == Some(session));
             let keys: Vec<_> = published.map(|channel| channel.key.clone()).collect();
@@ -269,9 +277,8 @@ impl Shared {
         application: &Arc<Application>,
         publication: Publication,
         targets: Vec<Arc<Target>>,
-    ) {
-        self.relays.next += 1;
-        let id = RelayId(self.relays.next);
+    ) -> RelayId {
+        let id = RelayId(connection::next_number());
         let relay = Relay {
             job,
             server: Arc::clone(server),
@@ -286,13 +293,14 @@ impl Shared {
         };
         self.relays.relays.insert(id, relay);
         self.schedule.set(Due::Relay(id), event::now());
+        id
     }
 
-    /// Gives up all relays with that job. Gives the sessions of those that are connected.
-    fn stop_relays(&mut self, job: &Job) -> Vec<SessionId> {
+    /// Gives up all relays in question. Gives the sessions of those that are connected.
+    fn stop_relays(&mut self, is_meant: impl Fn(RelayId, &Job) -> bool) -> Vec<SessionId> {
         let mut sessions = Vec::new();
         let stopped: Vec<_> =
-            self.relays.relays.extract_if(.., |_, relay| relay.job == *job).collect();
+            self.relays.relays.extract_if(.., |id, relay| is_meant(*id, &relay.job)).collect();
         for (id, relay) in stopped {
             self.schedule.cancel(Due::Relay(id));
             match relay.state {

@@ -168,6 +168,11 @@ impl Upstream {
         self.relay
     }
 
+    /// The stream of this worker, and where it is.
+    pub(super) fn publication(&self) -> (&Publication, &Arc<Application>) {
+        (&self.local.publication, &self.local.application)
+    }
+
     /// nginx's number of the connection.
     pub(super) fn number(&self) -> u64 {
         self.connection.number()

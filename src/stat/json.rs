@@ -81,6 +81,7 @@ pub struct Stream<'a> {
 /// A relay, as wherever JSON tells of one.
 #[derive(Debug, Serialize)]
 pub struct Relay<'a> {
+    id: u64,
     application: &'a str,
     stream: &'a str,
     direction: Direction,
@@ -194,6 +195,7 @@ impl<'a> Relay<'a> {
     /// What there is to tell of the relay.
     pub fn new(relay: &'a RelayReport) -> Self {
         Self {
+            id: relay.id,
             application: &relay.application_name,
             stream: &relay.stream,
             direction: relay.direction,

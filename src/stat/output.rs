@@ -122,6 +122,8 @@ impl RecorderState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RelayReport {
+    /// What it is known by; no other relay or connection of the server has the number.
+    pub id: u64,
     /// The application here, as all workers know it.
     pub application: u64,
     /// The application's name.

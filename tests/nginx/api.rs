@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::media::Clip;
 use crate::support::nginx::{Conf, Nginx};
+use crate::support::player::Player;
 use crate::support::publisher::Publisher;
 use crate::support::raw::{Peer, VIDEO};
 use crate::support::{wait_for, wait_until};
@@ -126,6 +127,42 @@ fn answer(response: Response) -> Answer {
 }
 
 #[test]
+fn every_call_of_the_description_is_there() {
+    let nginx = Nginx::start_conf(&Conf {
+        workers: 4,
+        http: HTTP.into(),
+        ..Conf::server("application live { live on; record all manual; record_path @prefix@/rec; }")
+    });
+    let api = Api::new(&nginx);
+    let _publisher = Publisher::endless(Clip::plain(), &nginx.live("cam"));
+    let mut player = Peer::play(nginx.rtmp_port(), "live", "cam");
+    api.wait_clients(2);
+    let id = api.get("/clients?publishing=false")["clients"][0]["id"].clone();
+    for path in ["", "/server", "/streams", "/recorders", "/relays", &format!("/clients/{id}")] {
+        api.get(path);
+    }
+    for below in ["", "/recorders", "/relays"] {
+        api.get(&format!("/streams/live/cam{below}"));
+    }
+    assert_eq!(api.call("POST", "/streams/live/cam/recorders/-/start", Some("")).status, 200);
+    wait_until("a file that is stopped", || {
+        api.call("POST", "/streams/live/cam/recorders/-/stop", Some("")).status == 200
+    });
+    let target = Some("{\"url\":\"rtmp://127.0.0.1:1/live\",\"app\":\"a\"}");
+    let pushed = api.call("POST", "/streams/live/cam/relays", target);
+    let relay = format!("/{}", pushed.body["href"].as_str().expect("an address"));
+    api.get(&relay);
+    assert_eq!(api.call("DELETE", &relay, None).status, 204);
+    let redirect = format!("/clients/{id}/redirect");
+    assert_eq!(api.call("POST", &redirect, Some("{\"name\":\"b\"}")).status, 204);
+    assert_eq!(api.call("DELETE", &format!("/clients/{id}"), None).status, 204);
+    player.wait_closed();
+    assert_eq!(api.call("DELETE", "/streams/live/cam", None).status, 204);
+    let (_, text) = api.check();
+    assert!(!text.contains("not called"), "{text}");
+}
+
+#[test]
 fn what_all_workers_have_is_told() {
     let nginx = Nginx::start_conf(&conf(4));
     let api = Api::new(&nginx);
@@ -138,7 +175,7 @@ fn what_all_workers_have_is_told() {
 
     let root = api.get("");
     assert_eq!(root["version"], 1);
-    for section in ["drop", "record", "redirect"] {
+    for section in ["drop", "record", "redirect", "push"] {
         assert_eq!(root["sections"][section], true);
     }
     let server = api.get(&format!("/{}", root["links"]["server"].as_str().unwrap()));
@@ -229,10 +266,72 @@ fn recorders_are_started_and_stopped_whichever_worker_has_the_stream() {
         wait_until("a recording", || fs::metadata(path).is_ok_and(|file| file.len() > 100_000));
         assert_eq!(switch("stop").body["path"], path);
     }
+    let recorders = api.get("/recorders?application=live");
+    assert_eq!(
+        (&recorders["total"], &recorders["recorders"][1]["id"]),
+        (&json!(2), &json!("tape"))
+    );
+    let href = "streams/live/cam/recorders/-";
+    let of_stream = api.get("/streams/live/cam/recorders");
+    assert_eq!(
+        (&of_stream["recorders"][0]["href"], &recorders["offset"]),
+        (&json!(href), &json!(0))
+    );
     for nothing in ["/streams/live/cam/recorders/vcr", "/streams/live/nope/recorders/tape"] {
         let path = format!("{nothing}/start");
         assert_eq!(api.call("POST", &path, Some("")).status, 404, "{path}");
     }
+}
+
+#[test]
+fn a_push_is_added_and_ended_whichever_worker_has_the_stream() {
+    let origin = Nginx::start(LIVE);
+    let nginx = Nginx::start_conf(&conf(4));
+    let api = Api::new(&nginx);
+    let body = json!({ "url": origin.rtmp("live"), "playPath": "key-of-$name" }).to_string();
+    let absent = api.call("POST", "/streams/live/cam/relays", Some(&body));
+    assert_eq!(absent.status, 404);
+    let _publisher = Publisher::endless(Clip::plain(), &nginx.live("cam"));
+    nginx.wait_log(&["publishing"]);
+    let added = api.call("POST", "/streams/live/cam/relays", Some(&body));
+    assert_eq!(added.status, 201, "{}", added.body);
+    Player::start(&origin.live("key-of-cam")).wait_more(5);
+
+    let href = format!("/{}", added.body["href"].as_str().expect("an address"));
+    let relay = api.get(&href);
+    assert_eq!((&relay["id"], &relay["direction"]), (&added.body["id"], &json!("push")));
+    assert_eq!(relay["url"], format!("{}/***", origin.rtmp("live")));
+    assert_eq!(api.get("/relays?stream=cam")["relays"][0]["href"], relay["href"]);
+    assert_eq!(api.get("/streams/live/cam/relays")["relays"][0]["id"], relay["id"]);
+
+    assert_eq!(api.call("DELETE", &href, None).status, 204);
+    assert_eq!(api.call("DELETE", &href, None).status, 404);
+    wait_until("the end of the push", || origin.log().contains("client closed connection"));
+    drop(Peer::publish(origin.rtmp_port(), "live", "key-of-cam"));
+    assert_eq!(api.get("/relays")["total"], 0);
+}
+
+#[test]
+fn a_push_ends_with_the_publish_and_one_of_the_configuration_comes_back_with_the_next() {
+    let origin = Nginx::start(LIVE);
+    let live = format!("application live {{ live on; push {}; }}", origin.rtmp("live"));
+    let nginx = Nginx::start_conf(&Conf { workers: 2, http: HTTP.into(), ..Conf::server(&live) });
+    let api = Api::new(&nginx);
+    let publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    wait_until("the push", || origin.log().matches("publishing").count() == 1);
+    let body = json!({ "url": origin.rtmp("live/other") }).to_string();
+    let added = api.call("POST", "/streams/live/cam/relays", Some(&body));
+    wait_until("the other push", || origin.log().matches("publishing").count() == 2);
+    let relays = api.get("/streams/live/cam/relays");
+    let ids = relays["relays"].as_array().expect("a list").iter().map(|it| &it["id"]);
+    let configured = ids.filter(|&id| *id != added.body["id"]).collect::<Vec<_>>()[0];
+    let path = format!("/streams/live/cam/relays/{configured}");
+    assert_eq!(api.call("DELETE", &path, None).status, 204);
+    drop(publisher);
+    wait_until("no relay", || api.get("/relays")["total"] == 0);
+    let _publisher = Peer::publish(nginx.rtmp_port(), "live", "cam");
+    wait_until("the push", || origin.log().matches("publishing").count() == 3);
+    assert_eq!(api.get("/relays")["total"], 1);
 }
 
 #[test]
@@ -280,6 +379,11 @@ fn wrong_requests_are_told_what_would_be_right() {
         ("POST", &redirect, Some("{\"name\":"), 400),
         ("POST", &redirect, Some("{\"newname\":\"a\"}"), 400),
         ("POST", &redirect, Some(&long), 413),
+        ("GET", "/streams/live/other/relays", None, 404),
+        ("GET", "/streams/live/cam/relays/1", None, 404),
+        ("DELETE", "/streams/live/cam/relays/1", None, 404),
+        ("POST", "/streams/live/cam/relays", Some("{\"url\":\"http://host\"}"), 400),
+        ("POST", "/streams/live/cam/relays", None, 415),
     ] {
         let answer = api.call(method, path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
@@ -308,6 +412,8 @@ fn a_closed_section_can_be_read_only() {
     for (method, path) in [
         ("DELETE", "/streams/live/drop"),
         ("DELETE", &format!("/clients/{id}")),
+        ("POST", "/streams/live/drop/relays"),
+        ("DELETE", "/streams/live/drop/relays/1"),
         ("POST", &format!("/clients/{id}/redirect")),
     ] {
         let answer = api.call(method, path, Some("{\"name\":\"a\"}"));

@@ -279,8 +279,8 @@ fn directives_of_http_stand_anywhere_in_it() {
         "rtmp_stat_stylesheet /stat.xsl;",
         "rtmp_stat_format json;",
         "rtmp_control all;",
-        "rtmp_control record drop redirect;",
         "rtmp_viewer_key $cookie_a$arg_b;",
+        "rtmp_control record drop redirect push;",
     ] {
         for (before, after) in [("", ""), ("server {", "}"), ("server { location / {", "} }")] {
             let conf = format!("events {{}}\nhttp {{ {before} {directive} {after} }}");

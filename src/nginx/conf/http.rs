@@ -140,20 +140,23 @@ extern "C" fn set_control(
 ) -> *mut c_char {
     set(cf, slot, |conf, http| {
         let sections = http.control.get_or_insert_default();
-        conf.args()[1..].iter().try_for_each(|word| open(sections, word))
+        conf.args()[1..].iter().try_for_each(|word| open(sections, word))?;
+        // Names of servers are looked up there.
+        if sections.push { conf.use_threads() } else { Ok(()) }
     })
 }
 
 fn open(sections: &mut Sections, word: &ngx_str_t) -> Result<(), Failure> {
     match word.as_bytes() {
-        b"all" => *sections = Sections { record: true, drop: true, redirect: true, push: false },
+        b"all" => *sections = Sections { record: true, drop: true, redirect: true, push: true },
         b"record" => sections.record = true,
         b"drop" => sections.drop = true,
         b"redirect" => sections.redirect = true,
+        b"push" => sections.push = true,
         _ => {
             let text = format!(
                 "has the invalid value \"{word}\", it must be \"all\", or any of \"record\", \
-                 \"drop\" and \"redirect\""
+                 \"drop\", \"redirect\" and \"push\""
             );
             return Err(text.into());
         }

@@ -173,11 +173,6 @@ fn set_secret(conf: &mut Conf, block: &mut Block) -> Result<(), Failure> {
 }
 
 impl NotifySettings {
-    /// Whether a callback may send a stream to another server, or get it from there.
-    pub(super) fn may_redirect(&self) -> bool {
-        [Hook::Publish, Hook::Play].iter().any(|hook| self.urls.contains_key(hook))
-    }
-
     pub(super) fn inherit(&mut self, parent: &Self) {
         for (&hook, url) in &parent.urls {
             self.urls.entry(hook).or_insert_with(|| url.clone());

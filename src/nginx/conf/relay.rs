@@ -79,16 +79,15 @@ fn target(conf: &mut Conf, direction: Direction) -> Result<Arc<Target>, Failure>
 }
 
 impl RelaySettings {
-    /// What an application relays. It may be told of other servers by callbacks.
+    /// What an application relays. Callbacks and operators may tell it of other servers.
     pub(super) fn config(
         &self,
         conf: &mut Conf,
         contexts: &mut ClientContexts,
-        may_redirect: bool,
     ) -> Result<RelayConfig, Failure> {
         let [pushes, pulls] = [&self.pushes, &self.pulls].map(|it| it.clone().unwrap_or_default());
         let has_target = pushes.iter().chain(&pulls).any(|target| target.tls);
-        let uses_tls = has_target || may_redirect && cfg!(ngx_feature = "ssl");
+        let uses_tls = has_target || cfg!(ngx_feature = "ssl");
         let verifies = self.ssl_verify.unwrap_or(true);
         let context = || contexts.get(conf, self.ssl_trusted_certificate, verifies);
         Ok(RelayConfig {

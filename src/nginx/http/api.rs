@@ -70,7 +70,7 @@ fn respond_read(read: &Read, document: &Document) -> Response {
 
 fn respond_change(change: &Change, answer: &Answer) -> Response {
     match change.answer(answer) {
-        Ok(Some(body)) => json(body),
+        Ok(Some(body)) => Response { status: u32::from(change.status()), ..json(body) },
         Ok(None) => Response { status: 204, content_type: "", body: String::new() },
         Err(problem) => problem_response(&problem),
     }

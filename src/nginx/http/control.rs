@@ -42,7 +42,7 @@ fn respond(answer: Answer) -> Response {
         Answer::Recorded(switched) if switched.files.is_empty() => (204, String::new()),
         Answer::Recorded(switched) => (200, switched.files.join("\n")),
         // This worker's answer is to its own question.
-        Answer::Report(_) => (500, "no answer".to_owned()),
+        Answer::Report(_) | Answer::Pushing(_) => (500, "no answer".to_owned()),
     };
     Response { status, content_type: "text/plain", body }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::conf::Application;
 use super::super::event;
 use super::{Peer, Role};
+use crate::client::Publication;
 use crate::stat::ClientReport;
 
 impl Peer {
@@ -16,6 +17,14 @@ impl Peer {
     /// nginx's number of the connection.
     pub(in crate::nginx) fn number(&self) -> u64 {
         self.connection.number()
+    }
+
+    /// What it publishes, and where.
+    pub(in crate::nginx) fn publication(&self) -> Option<(&Publication, &Arc<Application>)> {
+        match &self.role {
+            Role::Publisher { publication, .. } => Some((publication, self.application.as_ref()?)),
+            _ => None,
+        }
     }
 
     /// Whether it publishes or plays a live stream.

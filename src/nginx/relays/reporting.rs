@@ -1,6 +1,6 @@
 //! What is told of relays.
 
-use super::{Relay, Relays, State};
+use super::{Relay, RelayId, Relays, State};
 use crate::live::SessionId;
 use crate::nginx::event;
 use crate::nginx::worker::Worker;
@@ -17,8 +17,8 @@ impl Relays {
 impl Worker {
     /// What there is to tell of the worker's relays.
     pub(in crate::nginx) fn report_relays(&self) -> Vec<RelayReport> {
-        let relays = self.shared.relays.relays.values();
-        relays.map(|relay| relay.report(|session| self.bytes_of(session))).collect()
+        let relays = self.shared.relays.relays.iter();
+        relays.map(|(&id, relay)| relay.report(id, |session| self.bytes_of(session))).collect()
     }
 
     /// What came and went in a session with another server.
@@ -28,7 +28,7 @@ impl Worker {
 }
 
 impl Relay {
-    fn report(&self, bytes_of: impl Fn(SessionId) -> (u64, u64)) -> RelayReport {
+    fn report(&self, id: RelayId, bytes_of: impl Fn(SessionId) -> (u64, u64)) -> RelayReport {
         let direction = self.direction();
         let (state, bytes) = match self.state {
             State::Waiting => (RelayState::Waiting, (0, 0)),
@@ -36,6 +36,7 @@ impl Relay {
             State::Connected(session) => (RelayState::Connected, bytes_of(session)),
         };
         RelayReport {
+            id: id.0,
             application: self.application.id.0,
             application_name: self.application.name.clone(),
             stream: self.publication.name.clone(),
