@@ -56,11 +56,12 @@ impl VideoConfig {
         }
     }
 
-    /// The track's `codecs` parameter (RFC 6381), as far as a container here needs it.
-    pub fn rfc6381_codec(&self) -> Option<String> {
+    /// The track's `codecs` parameter (RFC 6381).
+    pub fn rfc6381_codec(&self) -> String {
         match self {
-            Self::Avc(config) => Some(config.rfc6381_codec()),
-            Self::Hevc(_) | Self::Av1(_) => None,
+            Self::Avc(config) => config.rfc6381_codec(),
+            Self::Hevc(config) => config.rfc6381_codec(),
+            Self::Av1(config) => config.rfc6381_codec(),
         }
     }
 
@@ -114,11 +115,14 @@ impl AudioConfig {
         }
     }
 
-    /// The track's `codecs` parameter (RFC 6381), as far as a container here needs it.
-    pub fn rfc6381_codec(&self) -> Option<String> {
+    /// The track's `codecs` parameter (RFC 6381).
+    pub fn rfc6381_codec(&self) -> String {
         match self {
-            Self::Aac { config, .. } => Some(config.rfc6381_codec()),
-            Self::Mp3(_) | Self::Opus(_) => None,
+            Self::Aac { config, .. } => config.rfc6381_codec(),
+            // Browsers know it by capitals only.
+            Self::Mp3(config) if config.is_mpeg_1() => "mp4a.6B".to_owned(),
+            Self::Mp3(_) => "mp4a.69".to_owned(),
+            Self::Opus(_) => "opus".to_owned(),
         }
     }
 

@@ -47,6 +47,13 @@ impl Tracks {
         }
     }
 
+    /// The `codecs` parameter of both tracks (RFC 6381).
+    pub fn rfc6381_codecs(&self) -> String {
+        let video = self.video.as_ref().map(|config| config.rfc6381_codec());
+        let audio = self.audio.as_ref().map(|config| config.rfc6381_codec());
+        video.into_iter().chain(audio).collect::<Vec<_>>().join(",")
+    }
+
     /// The track by which the stream is cut and timed: video if there is video.
     pub fn lead(&self) -> Option<TrackKind> {
         [TrackKind::Video, TrackKind::Audio].into_iter().find(|kind| self.has(*kind))

@@ -304,14 +304,10 @@ impl Hls {
     /// What a master playlist says of the stream, once there is a segment.
     pub fn rendition(&self) -> Option<Rendition> {
         let tracks = self.segmenter.tracks();
-        let video = tracks.video.as_ref().map(|it| it.rfc6381_codec());
-        let audio = tracks.audio.as_ref().map(|it| it.rfc6381_codec());
-        // One that is not known would be taken for one that is not there.
-        let codecs: Option<Vec<_>> = video.into_iter().chain(audio).collect();
         let size = tracks.video.as_ref().and_then(|it| it.size());
         (!self.playlist.is_empty()).then(|| Rendition {
             bandwidth: self.bandwidth,
-            codecs: codecs.map(|codecs| codecs.join(",")),
+            codecs: Some(tracks.rfc6381_codecs()),
             resolution: size.map(|(width, height)| (width.into(), height.into())),
         })
     }
