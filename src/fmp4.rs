@@ -4,13 +4,17 @@
 mod boxes;
 mod file;
 mod fragment;
+mod fragmenter;
 mod init;
 mod muxer;
+mod piece;
 mod random_access;
 mod sample_entry;
 
 pub use file::{FileWriter, TracksChanged};
+pub use fragmenter::Purpose;
 pub use muxer::Muxer;
+pub use piece::{Output, Piece};
 pub use random_access::SyncPoint;
 
 use crate::media::{TrackKind, Tracks};

@@ -17,6 +17,9 @@ mod seek;
 mod tag;
 mod track;
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use crate::file_view::Stop;
 
 pub use reader::Mp4Reader;

@@ -2,24 +2,12 @@
 
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::muxer::Muxer;
-use super::random_access::{RandomAccess, SyncPoint};
+use super::fragmenter::{Fragmenter, MAX_PENDING, Purpose};
+use super::piece::Output;
 use crate::media::{AccessUnit, MediaEvent, PerTrack, Timeline, TrackConfig, TrackKind, Tracks};
 use crate::time::Ticks;
-
-/// A fragment ends before a keyframe when it is at least this long,
-const MIN_FRAGMENT: Ticks = Ticks::from_millis(500);
-
-/// and before any frame when it is this long: no more is lost with the process.
-const MAX_FRAGMENT: Ticks = Ticks::from_millis(1000);
-
-/// Where there is video, it is given this long to end a fragment at one of its frames.
-const MAX_FRAGMENT_OF_SOUND: Ticks = Ticks::from_millis(1250);
-
-/// Bounds what is held back of a stream whose timestamps stand still, or one of huge frames.
-const MAX_PENDING: usize = 8 << 20;
 
 /// How much of a stream is held back in case another track appears.
 const MAX_PROBE: Ticks = Ticks::from_millis(1000);
@@ -30,12 +18,13 @@ pub struct TracksChanged;
 
 /// One file: media in, bytes out.
 ///
-/// It begins once it is known how all tracks are coded, or after a second. From then on a fragment
-/// is written about once a second, so that the file can be played at any time up to the last one.
+/// It begins once it is known how all tracks are coded, or after a second. From then on fragments
+/// are written, so that the file can be played at any time up to the last one.
 #[derive(Debug)]
 pub struct FileWriter {
     /// Which tracks there may be.
     expected: PerTrack<bool>,
+    purpose: Purpose,
     tracks: Tracks,
     timeline: Timeline,
     /// What is added to the stream's times, so that they do not leap back.
@@ -43,37 +32,25 @@ pub struct FileWriter {
     /// Where the latest access unit starts in the file.
     latest: Ticks,
     state: State,
-    written: u64,
 }
 
 #[derive(Debug)]
 enum State {
     Probing(Vec<AccessUnit>),
-    Writing(Writing),
-}
-
-#[derive(Debug)]
-struct Writing {
-    muxer: Muxer,
-    fragment_start: Option<Ticks>,
-    /// How long the file is.
-    position: u64,
-    index: RandomAccess,
-    /// Where in the file its duration belongs.
-    duration_at: u64,
+    Writing(Fragmenter),
 }
 
 impl FileWriter {
     /// A file of the tracks that are expected. The times of what is pushed count from its start.
-    pub fn new(expected: PerTrack<bool>) -> Self {
+    pub fn new(expected: PerTrack<bool>, purpose: Purpose) -> Self {
         Self {
             expected,
+            purpose,
             tracks: Tracks::default(),
             timeline: Timeline::default(),
             offset: 0,
             latest: Ticks::default(),
             state: State::Probing(vec![]),
-            written: 0,
         }
     }
 
@@ -82,49 +59,55 @@ impl FileWriter {
     /// # Errors
     ///
     /// It has no place in this file. Finish it, and begin another one with it.
-    pub fn push(&mut self, event: MediaEvent, out: &mut BytesMut) -> Result<(), TracksChanged> {
-        let before = out.len();
-        let pushed = match event {
-            MediaEvent::Config(config) => self.configure(config),
-            MediaEvent::Unit(unit) => {
-                self.push_unit(unit, out);
-                Ok(())
-            }
-        };
-        self.written += (out.len() - before) as u64;
-        pushed
+    pub fn push(&mut self, event: MediaEvent, out: &mut impl Output) -> Result<(), TracksChanged> {
+        match event {
+            MediaEvent::Config(config) => self.configure(config)?,
+            MediaEvent::Unit(unit) => self.push_unit(unit, out),
+        }
+        Ok(())
     }
 
     /// Writes what waits as a fragment, early as it may be: only the last picture goes on waiting.
-    pub fn flush(&mut self, out: &mut BytesMut) {
-        let before = out.len();
+    pub fn flush(&mut self, out: &mut impl Output) {
         self.end_probe(out);
-        if let State::Writing(writing) = &mut self.state {
-            writing.end_fragment(None, out);
+        if let State::Writing(fragmenter) = &mut self.state {
+            fragmenter.flush(out);
         }
-        self.written += (out.len() - before) as u64;
     }
 
-    /// Writes all that waits, and the index of keyframes. Gives what is to be written over what is at a
-    /// position in the file: its duration. None if there is nothing in it.
-    pub fn finish(&mut self, out: &mut BytesMut) -> Option<(u64, Bytes)> {
+    /// Writes all that waits, and the index of keyframes of a recording. Gives what is to be written over
+    /// what is at a position in the file: its duration. None if there is nothing in it.
+    pub fn finish(&mut self, out: &mut impl Output) -> Option<(u64, Bytes)> {
         self.end_probe(out);
         match &mut self.state {
             State::Probing(_) => None,
-            State::Writing(writing) => {
-                writing.finish(out);
-                Some((writing.duration_at, writing.muxer.duration()))
-            }
+            State::Writing(fragmenter) => Some(fragmenter.finish(out)),
         }
+    }
+
+    /// Ends the file, and begins the next one. Its tracks are the same until others are told, and its
+    /// times go on.
+    pub fn begin_next(&mut self, out: &mut impl Output) {
+        self.finish(out);
+        self.state = State::Probing(vec![]);
+    }
+
+    /// The tracks that are known.
+    pub const fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
+    /// Whether anything is written: then [`tracks`](Self::tracks) are those of the file.
+    pub const fn has_begun(&self) -> bool {
+        matches!(self.state, State::Writing(_))
     }
 
     /// About how large the file is with what waits, in bytes.
     pub fn size(&self) -> u64 {
-        let pending = match &self.state {
-            State::Probing(units) => units.iter().map(|unit| unit.data.len()).sum(),
-            State::Writing(writing) => writing.muxer.pending_bytes(),
-        };
-        self.written + pending as u64
+        match &self.state {
+            State::Probing(units) => units.iter().map(|unit| unit.data.len() as u64).sum(),
+            State::Writing(fragmenter) => fragmenter.written() + fragmenter.pending_bytes() as u64,
+        }
     }
 
     fn configure(&mut self, config: TrackConfig) -> Result<(), TracksChanged> {
@@ -145,13 +128,13 @@ impl FileWriter {
         Ok(())
     }
 
-    fn push_unit(&mut self, mut unit: AccessUnit, out: &mut BytesMut) {
+    fn push_unit(&mut self, mut unit: AccessUnit, out: &mut impl Output) {
         if !self.tracks.has(unit.track) {
             return;
         }
         self.place(&mut unit);
         match &mut self.state {
-            State::Writing(writing) => writing.push(&unit, out),
+            State::Writing(fragmenter) => fragmenter.push(&unit, out),
             State::Probing(units) => {
                 units.push(unit);
                 if self.has_probed_enough() {
@@ -179,7 +162,7 @@ impl FileWriter {
             || self.size() >= MAX_PENDING as u64
     }
 
-    fn end_probe(&mut self, out: &mut BytesMut) {
+    fn end_probe(&mut self, out: &mut impl Output) {
         let State::Probing(units) = &mut self.state else {
             return;
         };
@@ -187,67 +170,16 @@ impl FileWriter {
             return;
         }
         let units = mem::take(units);
-        let mut writing = Writing::begin(self.tracks.clone(), self.written, out);
-        units.iter().for_each(|unit| writing.push(unit, out));
-        self.state = State::Writing(writing);
-    }
-}
-
-impl Writing {
-    /// Begins to write at a position in the file.
-    fn begin(tracks: Tracks, position: u64, out: &mut BytesMut) -> Self {
-        let (muxer, start) = (Muxer::new(tracks), out.len());
-        let duration_at = position + muxer.write_init(out) as u64;
-        let position = position + (out.len() - start) as u64;
-        Self { muxer, fragment_start: None, position, index: RandomAccess::new(), duration_at }
-    }
-
-    fn push(&mut self, unit: &AccessUnit, out: &mut BytesMut) {
-        self.muxer.push(unit);
-        let start = *self.fragment_start.get_or_insert(unit.dts);
-        let lasting = unit.dts.0 - start.0;
-        if lasting >= self.fragment_length(unit).0 || self.muxer.pending_bytes() >= MAX_PENDING {
-            // A picture waits for the next fragment.
-            let next = (unit.track == TrackKind::Video).then_some(unit.dts);
-            self.end_fragment(next, out);
-        }
-    }
-
-    /// Ends the fragment. The next one starts with what waits, or with what comes.
-    fn end_fragment(&mut self, next: Option<Ticks>, out: &mut BytesMut) {
-        self.write(out, Muxer::end_fragment);
-        self.fragment_start = next;
-    }
-
-    fn finish(&mut self, out: &mut BytesMut) {
-        self.write(out, Muxer::finish);
-        self.index.write(out);
-    }
-
-    fn write(
-        &mut self,
-        out: &mut BytesMut,
-        fragment: impl FnOnce(&mut Muxer, &mut BytesMut) -> Option<SyncPoint>,
-    ) {
-        let start = out.len();
-        if let Some(point) = fragment(&mut self.muxer, out) {
-            self.index.push(self.position, point);
-        }
-        self.position += (out.len() - start) as u64;
-    }
-
-    /// How long a fragment is that ends with the arrival of `unit`.
-    fn fragment_length(&self, unit: &AccessUnit) -> Ticks {
-        match unit.track {
-            TrackKind::Video if unit.keyframe => MIN_FRAGMENT,
-            TrackKind::Audio if self.muxer.tracks().has(TrackKind::Video) => MAX_FRAGMENT_OF_SOUND,
-            TrackKind::Video | TrackKind::Audio => MAX_FRAGMENT,
-        }
+        let mut fragmenter = Fragmenter::begin(self.tracks.clone(), self.purpose, out);
+        units.iter().for_each(|unit| fragmenter.push(unit, out));
+        self.state = State::Writing(fragmenter);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
     use crate::codec::mp3;
     use crate::media::samples::{aac_config, avc_config};
@@ -263,7 +195,10 @@ mod tests {
 
     impl File {
         fn new(expected: PerTrack<bool>, configs: impl IntoIterator<Item = TrackConfig>) -> Self {
-            let mut file = Self { writer: FileWriter::new(expected), out: BytesMut::new() };
+            let mut file = Self {
+                writer: FileWriter::new(expected, Purpose::Recording),
+                out: BytesMut::new(),
+            };
             configs.into_iter().for_each(|config| file.configure(config).unwrap());
             file
         }
@@ -428,6 +363,26 @@ mod tests {
         file.push(Audio, 0, true);
         assert_eq!(file.configure(mp3(48_000)), Err(TracksChanged));
         assert_eq!(file.finish(), [1]);
+    }
+
+    #[test]
+    fn the_next_file_goes_on_in_time() {
+        let mut file = File::new(BOTH, [avc_config(), aac_config()]);
+        file.push(Video, 0, true);
+        file.push(Video, 2000, true);
+        let mut changed = avc_config();
+        let TrackConfig::Video(VideoConfig::Avc(config)) = &mut changed else { unreachable!() };
+        config.level += 1;
+        assert_eq!(file.configure(changed.clone()), Err(TracksChanged));
+        file.out.clear();
+        file.writer.begin_next(&mut file.out);
+        assert_eq!(fragments(&file.out), [1]);
+        assert!(!file.writer.has_begun());
+        file.configure(changed).unwrap();
+        file.push(Video, 0, true);
+        assert!(file.writer.has_begun() && file.writer.tracks().has(Audio));
+        let (_, duration) = file.writer.finish(&mut file.out).unwrap();
+        assert_eq!(duration[16..], 2040_u32.to_be_bytes());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::config::{Media, Video};
 use super::file::WriteError;
-use crate::fmp4::FileWriter;
+use crate::fmp4::{FileWriter, Purpose};
 use crate::media::{Container, Demuxer, PerTrack};
 use crate::rtmp::Message;
 
@@ -19,7 +19,8 @@ impl Mp4File {
     /// A file of what is recorded.
     pub(super) fn new(media: Media) -> Self {
         let expected = PerTrack { video: media.video != Video::None, audio: media.audio };
-        Self { demuxer: Demuxer::new(Container::Mp4), writer: FileWriter::new(expected) }
+        let writer = FileWriter::new(expected, Purpose::Recording);
+        Self { demuxer: Demuxer::new(Container::Mp4), writer }
     }
 
     /// Appends a message, `time` milliseconds after the file's beginning. What is from before it is
@@ -60,8 +61,7 @@ impl Mp4File {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file_view::{FileView, read_from};
-    use crate::mp4::{Mp4Reader, TrackChoice};
+    use crate::mp4::samples::read;
     use crate::record::tests::{Bench, config};
     use crate::record::{Format, RecorderConfig};
     use crate::rtmp::MessageType;
@@ -69,16 +69,6 @@ mod tests {
     /// Of ffmpeg: H.264 with reordered pictures and AAC; HEVC and Opus.
     const AVC_AAC: &[u8] = include_bytes!("../../tests/fixtures/front.mp4");
     const HEVC_OPUS: &[u8] = include_bytes!("../../tests/fixtures/hevc-opus.mp4");
-
-    /// The pictures and sound of a file, as messages.
-    fn read(file: &[u8]) -> Vec<Message> {
-        let mut view = FileView::new(file.len() as u64);
-        let mut reader = Mp4Reader::new(TrackChoice::default());
-        read_from(&mut view, file, |view| reader.prepare(view)).unwrap();
-        let next = || read_from(&mut view, file, |view| reader.next(view)).unwrap();
-        let messages = std::iter::from_fn(next);
-        messages.filter(|it| matches!(it.kind, MessageType::Audio | MessageType::Video)).collect()
-    }
 
     fn bench() -> Bench {
         Bench::new(RecorderConfig { format: Format::Mp4, ..config() })
