@@ -199,8 +199,8 @@ fn switch(method: &str) -> Result<Switch, Refusal> {
     }
 }
 
-/// The value of an argument that is there and not empty, without its percent-encoding.
-fn argument(query: &str, name: &str) -> Option<String> {
+/// The value of a query's argument that is there and not empty, without its percent-encoding.
+pub(crate) fn argument(query: &str, name: &str) -> Option<String> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(key, _)| *key == name)?;
     (!value.is_empty()).then(|| String::from_utf8_lossy(&percent::decode(value)).into_owned())

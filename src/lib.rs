@@ -12,7 +12,8 @@
 //!    one once and appends it to its frame log. A player is a cursor into that log; a late player
 //!    starts from the log's last keyframe.
 //!    Players in another worker have a stream of their own there, which that worker pulls
-//!    (`nginx::cluster`).
+//!    (`nginx::cluster`). Who watches over HTTP gets what a [`live_mp4::LiveMp4`] makes of it, which is
+//!    a player itself.
 //! 4. For packagers, [`media`] turns the message into an access unit, and [`package`] turns access
 //!    units into segments and playlists: file operations, executed in order by the storage layer
 //!    of `nginx`. [`record`] makes file operations of the messages themselves.
@@ -47,6 +48,7 @@ pub mod fmp4;
 pub mod http;
 pub mod inquiry;
 pub mod live;
+pub mod live_mp4;
 pub mod log_mask;
 pub mod media;
 pub mod mp4;

@@ -5,6 +5,7 @@
 //! (a process starts or ends); [`cluster`] joins the workers. Every such entry runs under [`guard`].
 
 mod access_log;
+mod broadcasts;
 mod child;
 mod cluster;
 mod conf;

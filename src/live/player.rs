@@ -45,7 +45,7 @@ pub struct Player {
 impl Player {
     /// A player that wants audio and video, starting from the log's entry point when there is one.
     /// The log has to be served ([`FrameLog::begin_serving`]) from now on.
-    pub(super) fn new(log: &FrameLog) -> Self {
+    pub fn new(log: &FrameLog) -> Self {
         let cursor = Cursor {
             next: log.end(),
             state: State::Waiting { known: 0, lagged: false },

@@ -4,8 +4,11 @@
 mod api;
 mod control;
 mod dashboard;
+mod flight;
+mod live_mp4;
 mod request;
 mod stat;
+mod streaming;
 mod viewers;
 
 use std::ffi::{c_char, c_void};
@@ -24,6 +27,8 @@ use super::{guard, worker};
 use crate::inquiry::{Answer, Question};
 use crate::stat::Report;
 
+pub(super) use self::flight::Flight;
+pub(super) use self::live_mp4::pump;
 pub(super) use self::request::Request;
 pub(super) use self::viewers::ViewerKey;
 
@@ -118,8 +123,9 @@ unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
 }
 
 fn answer(request: Request) -> ngx_int_t {
-    // The API's names may be those of control.
-    api::answer(request)
+    // Names of streams may be those of the API, and the API's those of control.
+    live_mp4::answer(request)
+        .or_else(|| api::answer(request))
         .or_else(|| control::answer(request))
         .or_else(|| dashboard::answer(request))
         .or_else(|| stat::answer(request))

@@ -18,6 +18,7 @@ use slab::Slab;
 
 pub(super) use self::collecting::{Collections, Purpose};
 use self::review::Review;
+use super::broadcasts::Broadcasts;
 use super::child::Children;
 use super::cluster::{Claim, Cluster};
 use super::conf::Application;
@@ -61,11 +62,13 @@ thread_local! {
 /// marked and posted.
 pub(super) struct Worker {
     peers: Slab<Peer>,
-    pulls: BTreeMap<StreamId, Pull>,
+    pub(super) pulls: BTreeMap<StreamId, Pull>,
     /// Sessions with other servers.
     pub(super) upstreams: BTreeMap<SessionId, Upstream>,
     /// How many there have been.
     pub(super) upstreams_made: u64,
+    /// Who watches over HTTP.
+    pub(super) broadcasts: Broadcasts,
     /// What other workers are being asked.
     pub(super) inquiries: Inquiries,
     /// Reports that are being made.
@@ -83,7 +86,7 @@ pub(super) struct Shared {
     /// What joins this worker to the others, if it could be set up.
     pub(super) cluster: Option<Cluster>,
     /// Whether the worker ends once its sessions have.
-    leaves: bool,
+    pub(super) leaves: bool,
     pub(super) review: Review,
     pub(super) schedule: Schedule,
     pub(super) dials: Dials,
@@ -137,6 +140,7 @@ impl Worker {
             pulls: BTreeMap::new(),
             upstreams: BTreeMap::new(),
             upstreams_made: 0,
+            broadcasts: Broadcasts::new(),
             inquiries: Inquiries::new(),
             collections: Collections::new(),
             replies: Slab::new(),
@@ -185,6 +189,7 @@ impl Worker {
         self.shared.leaves = true;
         self.shared.leave_static_pulls();
         self.shared.leave_static();
+        self.dismiss_viewers();
     }
 
     pub(super) fn shared(&mut self) -> &mut Shared {
@@ -421,6 +426,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 worker.replies.clear();
                 worker.inquiries = Inquiries::new();
                 worker.collections = Collections::new();
+                worker.broadcasts = Broadcasts::new();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();
                 worker.shared.cluster = None;

@@ -29,6 +29,7 @@ mod lifecycle;
 mod limits;
 mod listen;
 mod live;
+mod live_mp4;
 mod log_mask;
 mod notify;
 mod peers;

@@ -223,21 +223,39 @@ impl Request {
     /// Waits with a [retained](Self::retain) request until it is [finished](Self::finish). A client that
     /// goes away meanwhile takes the inquiry with it.
     pub(super) fn hold(self, id: InquiryId) {
+        self.keep(id.0, ngx_http_request_empty_handler, on_gone);
+    }
+
+    /// Gives a [retained](Self::retain) request a number. `on_writable` is called when more can be
+    /// sent, and `on_gone`, with the number, when nginx has done with it.
+    pub(super) fn keep(self, number: u64, on_writable: OnEvent, on_gone: OnGone) {
         let r = self.raw();
         // SAFETY: the request is there; as ngx_http_read_client_request_body does.
         unsafe {
             (*r).read_event_handler = Some(ngx_http_test_reading);
-            (*r).write_event_handler = Some(ngx_http_request_empty_handler);
+            (*r).write_event_handler = Some(on_writable);
             let cleanup = ngx_pool_cleanup_add((*r).pool, 0);
             assert!(!cleanup.is_null(), "out of memory");
-            (*cleanup).data = ptr::without_provenance_mut(id.0 as usize);
+            let number = ptr::without_provenance_mut(number as usize);
+            (*(*r).ctx.add(modules::http_index())) = number;
+            (*cleanup).data = number;
             (*cleanup).handler = Some(on_gone);
         }
     }
 
+    /// The number that [`keep`](Self::keep) has given it.
+    pub(super) fn number(self) -> u64 {
+        // SAFETY: the request is there, with a place for each module.
+        unsafe { (*(*self.raw()).ctx.add(modules::http_index())).addr() as u64 }
+    }
+
     /// Sends the response to a request that was held.
     pub(in crate::nginx) fn finish(self, response: Response) {
-        let code = self.respond(response);
+        self.close(self.respond(response));
+    }
+
+    /// Tells nginx what has come of a retained request, whoever's the event is.
+    pub(super) fn close(self, code: ngx_int_t) {
         // SAFETY: the request is there; nginx keeps connections in memory that are closed
         // (ngx_http_upstream_handler).
         unsafe {
@@ -253,6 +271,12 @@ impl Request {
         unsafe { ngx_http_finalize_request(self.raw(), code) }
     }
 }
+
+/// An event of a request.
+type OnEvent = unsafe extern "C" fn(*mut ngx_http_request_t);
+
+/// The end of a request with that number.
+type OnGone = unsafe extern "C" fn(*mut c_void);
 
 /// A request is over.
 unsafe extern "C" fn on_gone(data: *mut c_void) {

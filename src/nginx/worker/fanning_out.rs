@@ -48,6 +48,7 @@ impl Worker {
 
     /// Offers the stream's frames to some of its players.
     fn offer(&mut self, stream: StreamId, audience: Audience) {
+        self.feed_viewers(stream);
         let Self { peers, upstreams, shared, .. } = self;
         let Some(channel) = shared.streams.channel_mut(stream) else { return };
         let Channel { stream, players, relays, .. } = channel;

@@ -44,6 +44,7 @@ impl Worker {
                 }
                 Verdict::Good => {}
                 Verdict::Wait => {
+                    self.end_broadcast(stream);
                     self.shared.start_pull(stream);
                     self.shared.review.post_later(stream);
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Shared, Worker};
 use crate::live::{Channel, Sent, SessionId, StreamId};
+use crate::nginx::broadcasts::VIEWERS;
 use crate::nginx::meters::StreamCounts;
 use crate::nginx::peer::Peer;
 use crate::nginx::pull::PULL;
@@ -145,9 +146,11 @@ impl Worker {
     }
 }
 
-/// Whether the session feeds another worker, which counts what it passes on.
+/// Whether the session feeds another worker, which counts what it passes on, or what goes out over
+/// HTTP.
 fn is_feed(peers: &slab::Slab<Peer>, session: SessionId) -> bool {
-    !is_upstream(session) && peers.get(session.0 as usize).is_some_and(|peer| peer.feeds())
+    let peer = || peers.get(session.0 as usize);
+    session == VIEWERS || !is_upstream(session) && peer().is_some_and(|peer| peer.feeds())
 }
 
 /// What the players of a channel were sent that are no feeds.
