@@ -1,16 +1,20 @@
 //! What the server is asked about itself: who publishes and plays what, and how much of it there is.
 //!
 //! Each worker makes a [`Report`] of what it has; the one that was asked merges them, and renders
-//! them as one [`Document`], in [XML](Document::to_xml) or [JSON](Document::to_json).
+//! them as one [`Document`], in [XML](Document::to_xml) or [JSON](Document::to_json), or as
+//! [metrics](Document::to_metrics).
 
 mod audience;
 mod client;
+mod exposition;
 mod facts;
 mod json;
+mod metrics;
 mod output;
 mod rate;
 mod report;
 mod stream;
+mod totals;
 mod worker;
 mod xml;
 
@@ -20,8 +24,10 @@ use crate::live::ApplicationId;
 
 pub use audience::AudienceReport;
 pub use client::{ClientReport, Lag, Protocol, TcpReport};
+pub use exposition::TextFormat;
 pub use facts::{AudioFacts, MediaFacts, VideoFacts};
 pub use json::{Child, Global, Relay, Stream};
+pub use metrics::Scope;
 pub use output::{
     ChildReport, ChildState, Failure, Failures, HlsReport, RecorderReport, RecorderState,
     RelayReport, RelayState, SegmentReport,
@@ -29,7 +35,8 @@ pub use output::{
 pub use rate::Rate;
 pub use report::{FileReport, Report, Traffic};
 pub use stream::{Gop, PublisherReport, StreamReport};
-pub use worker::{StorageReport, Totals, WorkerReport};
+pub use totals::{Counted, Totals};
+pub use worker::{StorageReport, WorkerReport};
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -38,8 +38,9 @@ use self::table::Table;
 use super::connection::Connection;
 use super::log::{self, Level};
 use super::worker::{self, Worker};
-use super::{conf, guard, viewers};
+use super::{conf, event, guard, viewers};
 use crate::live::{ApplicationId, StreamKey};
+use crate::stat::{Counted, Totals};
 
 pub(super) use self::table::{Claim, Owner};
 
@@ -139,7 +140,7 @@ fn file_owner(core: &ngx_core_conf_t) -> Option<FileOwner> {
 
 impl Cluster {
     fn join(directory: Directory) -> io::Result<Self> {
-        let table = Table::join(directory.open_table()?)?;
+        let table = Table::join(directory.open_table()?, event::unix_now())?;
         let slot = table.slot().number();
         directory.remove_socket(slot)?;
         let socket = Socket::bind(&directory.socket(slot))?;
@@ -223,6 +224,16 @@ impl Cluster {
         let path = self.directory.socket(owner.0.number());
         self.socket.send(&path, &Datagram::Pull(key.clone(), theirs))?;
         Ok(ours)
+    }
+
+    /// Adds to what all workers have counted.
+    pub(super) fn count(&self, more: &Totals) {
+        self.table.count(more);
+    }
+
+    /// What all workers have counted since nginx started, those that have ended too.
+    pub(super) fn counted(&self) -> Counted {
+        self.table.counted()
     }
 
     /// Asks all other workers, those that are shutting down too. Each answers on a connection of its

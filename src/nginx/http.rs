@@ -6,6 +6,7 @@ mod control;
 mod dashboard;
 mod flight;
 mod live_mp4;
+mod metrics;
 mod request;
 mod stat;
 mod streaming;
@@ -128,6 +129,7 @@ fn answer(request: Request) -> ngx_int_t {
         .or_else(|| api::answer(request))
         .or_else(|| control::answer(request))
         .or_else(|| dashboard::answer(request))
+        .or_else(|| metrics::answer(request))
         .or_else(|| stat::answer(request))
         .unwrap_or(NGX_DECLINED as ngx_int_t)
 }

@@ -1,5 +1,6 @@
 //! How much a worker receives and sends.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::event;
@@ -13,6 +14,8 @@ pub(super) struct Meters {
     pub(super) since: Instant,
     /// What is counted as it happens.
     pub(super) totals: Totals,
+    /// What of all counts other workers know of.
+    pub(super) told: Cell<Totals>,
     /// What came and went on connections that have ended.
     ended: (u64, u64),
     rate: Both,
@@ -59,6 +62,7 @@ impl Meters {
         Self {
             since: event::now(),
             totals: Totals::default(),
+            told: Cell::default(),
             ended: (0, 0),
             rate: Both::default(),
             streams: HashMap::new(),
@@ -78,7 +82,7 @@ impl Meters {
     }
 
     /// What came and went on all connections, if on those that are open it was `open`.
-    fn total(&self, open: (u64, u64)) -> (u64, u64) {
+    pub(super) fn total(&self, open: (u64, u64)) -> (u64, u64) {
         (self.ended.0 + open.0, self.ended.1 + open.1)
     }
 

@@ -52,7 +52,9 @@ impl Notify {
     ) -> Option<CallId> {
         let (url, request) = self.callbacks.request(call)?;
         let text = url.to_string();
+        shared.meters.totals.callbacks += 1;
         let then = move |worker: &mut Worker, id, reply: Result<Head, CallError>| {
+            worker.shared().meters.totals.callback_errors += u64::from(reply.is_err());
             then(worker, id, reply.map_err(|error| NoReply { url: text, error }));
         };
         Some(shared.call(self.destination(url), request, self.timeout, then))

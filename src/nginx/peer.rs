@@ -339,6 +339,7 @@ impl Peer {
         if !self.feeds {
             shared.count_connection(-1);
             shared.meters.end(self.traffic());
+            end.count(&mut shared.meters.totals);
             self.log_session(shared);
         }
     }

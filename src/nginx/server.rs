@@ -31,6 +31,7 @@ fn admit(worker: &mut Worker, connection: Connection) -> Option<usize> {
             Level::Warn,
             format_args!("refused: max_connections {limit} are in use, client: {client}"),
         );
+        worker.shared().meters.totals.refused += 1;
         return None;
     }
     worker.shared().count_connection(1);

@@ -429,6 +429,7 @@ pub(super) unsafe extern "C" fn exit(_cycle: *mut ngx_cycle_t) {
                 worker.broadcasts = Broadcasts::new();
                 worker.shared.dials = Dials::default();
                 worker.shared.downloads = Downloads::default();
+                worker.tell_totals();
                 worker.shared.cluster = None;
             });
         },

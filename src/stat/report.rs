@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AudienceReport, ChildReport, ClientReport, RelayReport, StorageReport, StreamReport, Totals,
-    WorkerReport,
+    AudienceReport, ChildReport, ClientReport, Counted, RelayReport, StorageReport, StreamReport,
+    Totals, WorkerReport,
 };
 
 /// How much has come and gone, in bytes, and how much of that in a second of late, in bits.
@@ -41,6 +41,8 @@ pub struct Report {
     pub traffic: Traffic,
     /// The workers that have told of themselves.
     pub workers: Vec<WorkerReport>,
+    /// What was counted from when nginx started on.
+    pub counted: Counted,
     /// The live streams.
     pub streams: Vec<StreamReport>,
     /// The files that are played.
@@ -76,6 +78,7 @@ impl Report {
             merged.accepted += report.accepted;
             merged.traffic.add(report.traffic);
             merged.workers.extend(report.workers);
+            merged.counted.merge(&report.counted);
             merged.relays.extend(report.relays);
             merged.children.extend(report.children);
             merged.merge_audiences(report.audiences);

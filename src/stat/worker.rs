@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Failures;
+use super::{Failures, Totals};
 
 /// What one worker process has, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,56 +56,5 @@ impl StorageReport {
         self.in_flight += other.in_flight;
         self.failing += other.failing;
         self.errors.merge(other.errors.clone());
-    }
-}
-
-/// Counts that only grow as long as a worker lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Totals {
-    /// Connections of clients that were accepted.
-    pub accepted: u64,
-    /// Bytes that came from clients and other servers.
-    pub bytes_in: u64,
-    /// Bytes that went to them.
-    pub bytes_out: u64,
-    /// Publishes that began.
-    pub publishes: u64,
-    /// Plays of live streams that began.
-    pub plays: u64,
-    /// Messages that came from publishers.
-    pub messages: u64,
-    /// Frames that players were sent.
-    pub frames_sent: u64,
-    /// Frames that players were too slow for.
-    pub frames_skipped: u64,
-    /// HLS segments that were written.
-    pub segments: u64,
-    /// Recordings that were completed.
-    pub recordings: u64,
-    /// File operations that failed, and outputs for which the disk was too slow.
-    pub storage_errors: u64,
-    /// Attempts to connect to other servers that failed, and connections that broke.
-    pub relay_errors: u64,
-    /// Programs that were started, again or for the first time.
-    pub children_started: u64,
-}
-
-impl Totals {
-    /// Adds those of another worker.
-    pub fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.bytes_in += other.bytes_in;
-        self.bytes_out += other.bytes_out;
-        self.publishes += other.publishes;
-        self.plays += other.plays;
-        self.messages += other.messages;
-        self.frames_sent += other.frames_sent;
-        self.frames_skipped += other.frames_skipped;
-        self.segments += other.segments;
-        self.recordings += other.recordings;
-        self.storage_errors += other.storage_errors;
-        self.relay_errors += other.relay_errors;
-        self.children_started += other.children_started;
     }
 }

@@ -278,6 +278,9 @@ fn directives_of_http_stand_anywhere_in_it() {
         "rtmp_stat global live; rtmp_stat clients play;",
         "rtmp_stat_stylesheet /stat.xsl;",
         "rtmp_stat_format json;",
+        "rtmp_metrics;",
+        "rtmp_metrics streams;",
+        "rtmp_metrics streams=100000;",
         "rtmp_control all;",
         "rtmp_viewer_key $cookie_a$arg_b;",
         "rtmp_control record drop redirect push;",
@@ -294,6 +297,10 @@ fn directives_of_http_stand_anywhere_in_it() {
         ("rtmp_stat_stylesheet a; rtmp_stat_stylesheet a;", "is duplicate"),
         ("rtmp_viewer_key a; rtmp_viewer_key a;", "is duplicate"),
         ("rtmp_viewer_key $;", "invalid variable name"),
+        ("rtmp_metrics clients;", "it must be \"streams\", or \"streams=\" and a number from 1"),
+        ("rtmp_metrics streams=0;", "has the invalid value \"streams=0\""),
+        ("rtmp_metrics streams=100001;", "from 1 to 100000"),
+        ("rtmp_metrics; rtmp_metrics streams;", "is duplicate"),
         ("rtmp_control stop;", "\"rtmp_control\" directive has the invalid value \"stop\""),
     ] {
         let conf = format!("events {{}}\nhttp {{ {directive} }}");
@@ -350,6 +357,8 @@ fn directives_of(path: &Path) -> BTreeSet<String> {
         "later(",
     ];
     let calls = calls.iter();
+    let calls = ["Directive::new(", "block_command(", "value_command(", "words_command("];
+    let calls = calls.iter().chain(&["optional_command(", "later("]);
     calls
         .flat_map(|call| text.split(call).skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())

@@ -31,6 +31,7 @@ mod listen;
 mod live;
 mod live_mp4;
 mod log_mask;
+mod metrics;
 mod notify;
 mod peers;
 mod players;

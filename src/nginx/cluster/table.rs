@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::live::StreamKey;
+use crate::stat::{Counted, Totals};
+use crate::time::UnixMillis;
 
 /// Most workers at a time, those that are shutting down among them.
 const MAX_WORKERS: usize = 512;
@@ -34,6 +36,10 @@ struct Layout {
     end: AtomicU32,
     /// No slot from here on has ever been taken.
     slots: AtomicU32,
+    /// When the table came to be, in milliseconds since 1970.
+    since: AtomicU64,
+    /// What all workers have counted since then.
+    totals: [AtomicU64; Totals::COUNT],
     /// By slot: how many connections each worker has.
     connections: [AtomicU32; MAX_WORKERS],
     streams: [Record; MAX_STREAMS],
@@ -101,7 +107,7 @@ impl Table {
     /// # Errors
     ///
     /// The system's; a file of another size; all slots are taken.
-    pub(super) fn join(file: File) -> io::Result<Self> {
+    pub(super) fn join(file: File, now: UnixMillis) -> io::Result<Self> {
         if file.metadata()?.len() != SIZE {
             return Err(io::Error::other("the table is of another version"));
         }
@@ -117,6 +123,8 @@ impl Table {
         let table = Self { file, layout, slot };
         table.changing(|layout| {
             layout.slots.fetch_max(slot.0 + 1, Relaxed);
+            // Whoever is first sets it; to others it is no error.
+            let _ = layout.since.compare_exchange(0, now.0, Relaxed, Relaxed);
             layout.bury(slot);
         })?;
         Ok(table)
@@ -225,6 +233,20 @@ impl Table {
     pub(super) fn connections(&self) -> u64 {
         let all = self.others().chain([self.slot]);
         all.map(|slot| u64::from(self.layout().connections[slot.0 as usize].load(Relaxed))).sum()
+    }
+
+    /// Adds to what all workers have counted, which outlives them.
+    pub(super) fn count(&self, more: &Totals) {
+        for (total, more) in self.layout().totals.iter().zip(more.numbers()) {
+            total.fetch_add(more, Relaxed);
+        }
+    }
+
+    /// What all workers have counted, those that have ended too.
+    pub(super) fn counted(&self) -> Counted {
+        let Layout { since, totals, .. } = self.layout();
+        let numbers = std::array::from_fn(|index| totals[index].load(Relaxed));
+        Counted { since: since.load(Relaxed), totals: numbers.into() }
     }
 
     /// The other workers that live.
@@ -365,6 +387,8 @@ mod tests {
     use super::*;
     use crate::live::ApplicationId;
 
+    const NOW: u64 = 1_700_000_000_000;
+
     /// A directory with an empty table, the lock of whose master is held.
     fn prepare() -> (tempfile::TempDir, Directory, File) {
         let place = tempfile::tempdir().unwrap();
@@ -374,7 +398,21 @@ mod tests {
     }
 
     fn join(directory: &Directory) -> Table {
-        Table::join(directory.open_table().unwrap()).unwrap()
+        Table::join(directory.open_table().unwrap(), UnixMillis(NOW)).unwrap()
+    }
+
+    #[test]
+    fn what_was_counted_outlives_its_workers() {
+        let (_place, directory, _master) = prepare();
+        let more = Totals { plays: 2, ..Totals::default() };
+        let [first, second] = [(); 2].map(|()| join(&directory));
+        first.count(&more);
+        drop(first);
+        second.count(&more);
+        let totals = Totals { plays: 4, ..Totals::default() };
+        assert_eq!(second.counted(), Counted { since: NOW, totals });
+        let third = Table::join(directory.open_table().unwrap(), UnixMillis(NOW + 1)).unwrap();
+        assert_eq!(third.counted(), second.counted());
     }
 
     fn key(name: &str) -> StreamKey {

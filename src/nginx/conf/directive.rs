@@ -393,6 +393,11 @@ pub(super) const fn http_value_command(name: &'static CStr, set: Set) -> ngx_com
     http_command(name, HTTP | NGX_CONF_TAKE1, set)
 }
 
+/// The command of a directive with at most one value, valid anywhere in `http {}`.
+pub(super) const fn http_optional_command(name: &'static CStr, set: Set) -> ngx_command_t {
+    http_command(name, HTTP | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set)
+}
+
 /// The command of a directive without values, valid in locations of `http {}`.
 pub(super) const fn location_command(name: &'static CStr, set: Set) -> ngx_command_t {
     http_command(name, NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set)

@@ -6,11 +6,12 @@ use nginx_sys::{ngx_command_t, ngx_conf_t, ngx_str_t};
 
 use super::dashboard::set_dashboard;
 use super::directive::{
-    self, Conf, Failure, http_value_command, http_words_command, location_command, set_once,
+    self, Conf, Failure, http_optional_command, http_value_command, http_words_command,
+    location_command, set_once,
 };
 use crate::control::Sections;
 use crate::nginx::http::ViewerKey;
-use crate::stat::{Format, Shown};
+use crate::stat::{Format, Scope, Shown};
 
 /// What a location says; unset is what the block around it says.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub(in crate::nginx) struct HttpConf {
     pub(in crate::nginx) stylesheet: Option<String>,
     /// `rtmp_stat_format`.
     pub(in crate::nginx) format: Option<Format>,
+    /// `rtmp_metrics`.
+    pub(in crate::nginx) metrics: Option<Scope>,
     /// `rtmp_control`.
     pub(in crate::nginx) control: Option<Sections>,
     /// `rtmp_dashboard`: the path that the page is below, with a slash at its end.
@@ -42,6 +45,7 @@ impl HttpConf {
             self.stylesheet.clone_from(&parent.stylesheet);
         }
         self.format = self.format.or(parent.format);
+        self.metrics = self.metrics.or(parent.metrics);
         self.control = self.control.or(parent.control);
         if self.dashboard.is_none() {
             self.dashboard.clone_from(&parent.dashboard);
@@ -66,11 +70,16 @@ pub(in crate::nginx) fn merge_http(
     })
 }
 
+/// Of how many streams there are metrics, if the configuration does not say, and how many it may say.
+const METERED_STREAMS: usize = 1000;
+const MAX_METERED_STREAMS: usize = 100_000;
+
 /// nginx's table of them, ended by an empty one.
-pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 7] = [
+pub(in crate::nginx) static mut HTTP_COMMANDS: [ngx_command_t; 8] = [
     http_words_command(c"rtmp_stat", set_stat),
     http_value_command(c"rtmp_stat_stylesheet", set_stylesheet),
     http_value_command(c"rtmp_stat_format", set_format),
+    http_optional_command(c"rtmp_metrics", set_metrics),
     http_words_command(c"rtmp_control", set_control),
     location_command(c"rtmp_dashboard", set_dashboard),
     http_value_command(c"rtmp_viewer_key", set_viewer_key),
@@ -130,6 +139,35 @@ extern "C" fn set_format(
             }
         };
         set_once(&mut http.format, format)
+    })
+}
+
+extern "C" fn set_metrics(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    slot: *mut c_void,
+) -> *mut c_char {
+    set(cf, slot, |conf, http| {
+        let streams = match conf.args() {
+            [_, word, ..] => Some(metered_streams(word)?),
+            _ => None,
+        };
+        set_once(&mut http.metrics, Scope { streams })
+    })
+}
+
+/// Of how many streams there are metrics.
+fn metered_streams(word: &ngx_str_t) -> Result<usize, Failure> {
+    if word.as_bytes() == b"streams" {
+        return Ok(METERED_STREAMS);
+    }
+    let most = word.to_str().ok().and_then(|text| text.strip_prefix("streams=")?.parse().ok());
+    most.filter(|most| (1..=MAX_METERED_STREAMS).contains(most)).ok_or_else(|| {
+        let text = format!(
+            "has the invalid value \"{word}\", it must be \"streams\", or \"streams=\" and a number \
+             from 1 to {MAX_METERED_STREAMS}"
+        );
+        text.into()
     })
 }
 

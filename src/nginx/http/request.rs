@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::mem;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
-use std::slice;
+use std::{iter, slice};
 
 use nginx_sys::{
     NGX_DONE, NGX_ERROR, NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_HEAD,
@@ -12,8 +12,8 @@ use nginx_sys::{
     ngx_buf_t, ngx_chain_t, ngx_http_discard_request_body, ngx_http_finalize_request,
     ngx_http_output_filter, ngx_http_read_client_request_body, ngx_http_request_empty_handler,
     ngx_http_request_t, ngx_http_run_posted_requests, ngx_http_send_header, ngx_http_test_reading,
-    ngx_int_t, ngx_list_push, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add, ngx_pool_t, ngx_str_t,
-    ngx_table_elt_t, ngx_uint_t,
+    ngx_int_t, ngx_list_push, ngx_list_t, ngx_palloc, ngx_pcalloc, ngx_pool_cleanup_add,
+    ngx_pool_t, ngx_str_t, ngx_table_elt_t, ngx_uint_t,
 };
 
 use super::super::conf::HttpConf;
@@ -149,6 +149,15 @@ impl Request {
         Some(body)
     }
 
+    /// The values of `Accept`, separated by commas.
+    pub(super) fn accept(self) -> String {
+        // SAFETY: the request is there, and its header fields live as long.
+        let fields = unsafe { fields(&raw const (*self.raw()).headers_in.headers) };
+        let accepts = fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"accept"));
+        let values = accepts.filter_map(|(_, value)| str::from_utf8(value).ok());
+        values.collect::<Vec<_>>().join(",")
+    }
+
     /// Has nginx throw away what the client sends besides.
     pub(super) fn discard_body(self) -> Result<(), ngx_int_t> {
         // SAFETY: the request is there.
@@ -198,7 +207,8 @@ impl Request {
             headers.content_length_n = length as i64;
             headers.content_type =
                 ngx_str_t { len: content_type.len(), data: content_type.as_ptr().cast_mut() };
-            headers.content_type_len = content_type.len();
+            // Without parameters: what `gzip_types` compares, and where a `charset` would be added.
+            headers.content_type_len = content_type.find(';').unwrap_or(content_type.len());
             headers.content_type_lowcase = ptr::null_mut();
             let sent = ngx_http_send_header(r);
             if sent == NGX_ERROR as ngx_int_t
@@ -327,6 +337,31 @@ const fn static_text(text: &'static str) -> ngx_str_t {
 unsafe fn text<'a>(text: *const ngx_str_t) -> &'a str {
     // SAFETY: the caller's promise.
     unsafe { (*text).to_str().unwrap_or_default() }
+}
+
+/// The names and values of header fields.
+///
+/// # Safety
+///
+/// `list` points to a list of header fields that lives as long as the result.
+unsafe fn fields<'a>(list: *const ngx_list_t) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    // SAFETY: the caller's promise; the first part is in the list itself.
+    let first = unsafe { &raw const (*list).part };
+    let parts = iter::successors(Some(first), |&part| {
+        // SAFETY: a part has a pointer to the next one, or null (ngx_list.h).
+        let next = unsafe { (*part).next };
+        (!next.is_null()).then_some(next.cast_const())
+    });
+    parts.flat_map(|part| {
+        // SAFETY: a part has so many fields; it has no place for them until it has any.
+        let fields: &[ngx_table_elt_t] = unsafe {
+            match (*part).nelts {
+                0 => &[],
+                count => slice::from_raw_parts((*part).elts.cast(), count),
+            }
+        };
+        fields.iter().map(|field| (field.key.as_bytes(), field.value.as_bytes()))
+    })
 }
 
 /// A copy of the bytes in the pool's memory, as the whole of a response.

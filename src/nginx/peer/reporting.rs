@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::super::conf::Application;
 use super::super::event;
-use super::{Peer, Role};
+use super::{End, Peer, Role};
 use crate::client::Publication;
-use crate::stat::ClientReport;
+use crate::rtmp::{self, Limit};
+use crate::stat::{ClientReport, Totals};
 
 impl Peer {
     /// Whether it feeds another worker, and is no client.
@@ -62,5 +63,31 @@ impl Peer {
         let Role::File(_) = self.role else { return None };
         let name = self.told.as_ref()?.name();
         Some((self.application.as_ref()?, name))
+    }
+}
+
+impl End {
+    /// Counts a session that has ended so.
+    pub(super) const fn count(&self, totals: &mut Totals) {
+        let count = match self {
+            Self::ClientClosed | Self::Closed => &mut totals.ended_by_client,
+            Self::Broken => &mut totals.ended_broken,
+            Self::Idle(_) | Self::NoProxyHeader | Self::SendTimeout => &mut totals.ended_timeout,
+            Self::Protocol(rtmp::Error::Limit(
+                Limit::ConnectTimeout(_)
+                | Limit::StartTimeout(_)
+                | Limit::PingTimeout(_)
+                | Limit::Busy(_),
+            )) => &mut totals.ended_timeout,
+            Self::Protocol(_)
+            | Self::NoTls
+            | Self::BadCertificate
+            | Self::BadProxyHeader
+            | Self::Unread => &mut totals.ended_invalid,
+            Self::Dropped | Self::Update => &mut totals.ended_dropped,
+            Self::Exit | Self::Shutdown => &mut totals.ended_shutdown,
+            Self::Bug => &mut totals.ended_bug,
+        };
+        *count += 1;
     }
 }

@@ -145,7 +145,8 @@ impl Collection {
         let (traffic, report) = (worker.traffic(), &mut self.report);
         report.accepted = worker.shared.meters.totals.accepted;
         report.traffic = traffic;
-        report.workers = vec![worker.report_worker(&traffic)];
+        report.workers = vec![worker.report_worker()];
+        report.counted = worker.counted();
         report.relays = worker.report_relays();
         report.children = worker.shared.children.report();
         report.audiences = worker.shared.viewers.report();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Shared, Worker};
 use crate::live::{Channel, Sent, SessionId, StreamId};
 use crate::nginx::broadcasts::VIEWERS;
+use crate::nginx::cluster::Cluster;
 use crate::nginx::meters::StreamCounts;
 use crate::nginx::peer::Peer;
 use crate::nginx::pull::PULL;
@@ -12,7 +13,7 @@ use crate::nginx::schedule::Due;
 use crate::nginx::upstream::is_upstream;
 use crate::nginx::{conf, event};
 use crate::stat::{
-    ClientReport, FileReport, PublisherReport, StreamReport, Totals, Traffic, WorkerReport,
+    ClientReport, Counted, FileReport, PublisherReport, StreamReport, Totals, Traffic, WorkerReport,
 };
 use crate::time::Instant;
 
@@ -23,14 +24,15 @@ impl Worker {
     /// Looks at all counts, and does so again in a while.
     pub(in crate::nginx) fn sample(&mut self) {
         let open = self.open_traffic();
-        let Self { peers, shared, .. } = self;
+        let Self { peers, shared, .. } = &mut *self;
         let counts = shared.streams.streams().map(|(id, channel)| {
             let feeds = |session| is_feed(peers, session);
             (id, StreamCounts::of(channel, sent(channel, feeds).bytes))
         });
         shared.meters.sample(open, counts);
         shared.viewers.sweep();
-        shared.schedule.set(Due::Sample, event::now() + INTERVAL);
+        self.tell_totals();
+        self.shared.schedule.set(Due::Sample, event::now() + INTERVAL);
     }
 
     /// What came and went on all connections.
@@ -38,18 +40,49 @@ impl Worker {
         self.shared.meters.traffic(self.open_traffic())
     }
 
-    pub(super) fn report_worker(&self, traffic: &Traffic) -> WorkerReport {
-        let Shared { streams, meters, storage, relays, children, leaves, .. } = &self.shared;
-        let Traffic { bytes_in, bytes_out, .. } = *traffic;
+    /// What there was since the worker started.
+    fn totals(&self) -> Totals {
+        let Shared { streams, meters, storage, .. } = &self.shared;
+        let (bytes_in, bytes_out) = meters.total(self.open_traffic());
         let mut totals = Totals { bytes_in, bytes_out, ..meters.totals };
         storage.add_totals(&mut totals);
+        for channel in streams.channels() {
+            let sent = sent(channel, |session| is_feed(&self.peers, session));
+            totals.frames_sent += sent.frames;
+            totals.frames_skipped += sent.skipped;
+        }
+        totals
+    }
+
+    /// Adds what there was since the last call to what all workers have counted.
+    pub(in crate::nginx) fn tell_totals(&self) {
+        let totals = self.totals();
+        if let Some(cluster) = &self.shared.cluster {
+            let told = self.shared.meters.told.replace(totals);
+            cluster.count(&totals.since(&told));
+        }
+    }
+
+    /// What all workers have counted since nginx started; this one alone if it is not joined to the
+    /// others.
+    pub(super) fn counted(&self) -> Counted {
+        self.tell_totals();
+        self.shared.cluster.as_ref().map_or_else(
+            || {
+                let uptime = millis_since(self.shared.meters.since);
+                let since = event::unix_now().0.saturating_sub(uptime);
+                Counted { since, totals: self.totals() }
+            },
+            Cluster::counted,
+        )
+    }
+
+    pub(super) fn report_worker(&self) -> WorkerReport {
+        let Shared { streams, meters, storage, relays, children, leaves, .. } = &self.shared;
         let (mut publishers, mut players) = (0, 0);
         for channel in streams.channels() {
             publishers += u64::from(channel.publisher.is_some_and(|it| it != PULL));
             players += (channel.players.len() - channel.relays.len()) as u64;
-            let sent = sent(channel, |session| is_feed(&self.peers, session));
-            totals.frames_sent += sent.frames;
-            totals.frames_skipped += sent.skipped;
         }
         WorkerReport {
             pid: std::process::id(),
@@ -62,7 +95,7 @@ impl Worker {
             relays: relays.len() as u64,
             children: children.len() as u64,
             storage: storage.report(),
-            totals,
+            totals: self.totals(),
         }
     }
 
