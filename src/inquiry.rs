@@ -20,7 +20,7 @@ pub enum Question {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// What it has.
-    Report(Report),
+    Report(Box<Report>),
     /// To how many clients it was done.
     Done(u64),
     /// What has come of switching recorders.
@@ -34,7 +34,7 @@ impl Answer {
     pub fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Report(report), Self::Report(other)) => {
-                *report = Report::merge([std::mem::take(report), other]);
+                **report = Report::merge([std::mem::take(&mut **report), *other]);
             }
             (Self::Done(count), Self::Done(other)) => *count += other,
             (Self::Recorded(switched), Self::Recorded(other)) => switched.merge(other),

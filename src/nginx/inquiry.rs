@@ -175,7 +175,7 @@ impl Drop for Inquiries {
 /// What all of the workers have told; what cannot be read is left out.
 fn merge_reports(own: Report, answers: &[Vec<u8>]) -> Report {
     let others = answers.iter().filter_map(|bytes| match serde_json::from_slice(bytes) {
-        Ok(Answer::Report(report)) => Some(report),
+        Ok(Answer::Report(report)) => Some(*report),
         _ => None,
     });
     Report::merge(iter::once(own).chain(others))
@@ -220,14 +220,14 @@ impl Worker {
         match purpose {
             Purpose::Inquiry(id) => {
                 let Some(inquiry) = self.inquiries.open.get_mut(&id) else { return };
-                inquiry.own = Some(Answer::Report(report));
+                inquiry.own = Some(Answer::Report(Box::new(report)));
                 if inquiry.is_complete() {
                     self.finish_inquiry(id);
                 }
             }
             Purpose::Reply(descriptor) => {
                 let is_small = report.weight() < MANY;
-                let serialise = move || serde_json::to_vec(&Answer::Report(report)).ok();
+                let serialise = move || serde_json::to_vec(&Answer::Report(Box::new(report))).ok();
                 if is_small {
                     return self.send_answer(descriptor, serialise());
                 }
@@ -252,7 +252,7 @@ impl Worker {
                 self.inquiries.respond(id, respond(answer));
             }
             (Some(Respond::Elsewhere(render)), Some(Answer::Report(own))) => {
-                self.render(id, own, answers, render);
+                self.render(id, *own, answers, render);
             }
             _ => {}
         }

@@ -353,12 +353,11 @@ fn directives_of(path: &Path) -> BTreeSet<String> {
         "block_command(",
         "value_command(",
         "words_command(",
+        "optional_command(",
         "location_command(",
         "later(",
     ];
     let calls = calls.iter();
-    let calls = ["Directive::new(", "block_command(", "value_command(", "words_command("];
-    let calls = calls.iter().chain(&["optional_command(", "later("]);
     calls
         .flat_map(|call| text.split(call).skip(1))
         .filter_map(|rest| rest.trim_start().strip_prefix("c\"")?.split('"').next())

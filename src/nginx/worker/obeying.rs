@@ -18,7 +18,7 @@ impl Worker {
     /// Does what is asked.
     pub(in crate::nginx) fn answer(&mut self, question: &Question) -> Answer {
         match question {
-            Question::Report => Answer::Report(self.report()),
+            Question::Report => Answer::Report(Box::new(self.report())),
             Question::Control(order) => match &order.verb {
                 Verb::Record(switch, id) => Answer::Recorded(self.record(order, *switch, id)),
                 Verb::Push(words) => Answer::Pushing(self.push_to(order, words)),
