@@ -2,7 +2,7 @@
 //! under load. `scripts/bench` runs it; benches/README.md has the results.
 //!
 //! ```text
-//! scripts/bench [fanout|ingest|memory|latency|connect]... [--players N]... [--pairs N] [--seconds N]
+//! scripts/bench [fanout|ingest|memory|latency|connect|stat]... [--players N]... [--pairs N] [--seconds N]
 //! ```
 
 // The ban on clocks and files is for what is under test.
@@ -14,6 +14,7 @@ mod load;
 mod media;
 mod nginx;
 mod report;
+mod stat;
 
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ fn main() {
             "memory" => cases::memory(&options),
             "latency" => cases::latency(&options),
             "connect" => cases::connect(&options),
+            "stat" => stat::stat(&options),
             other => panic!("unknown case {other}"),
         }
     }
@@ -68,7 +70,7 @@ fn parse(arguments: &[String]) -> Options {
     }
     if options.cases.is_empty() {
         options.cases =
-            ["fanout", "ingest", "memory", "latency", "connect"].map(String::from).into();
+            ["fanout", "ingest", "memory", "latency", "connect", "stat"].map(String::from).into();
     }
     if options.players.is_empty() {
         options.players = vec![1, 100, 500, 1000];

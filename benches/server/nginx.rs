@@ -12,11 +12,16 @@ use rustix::process::{Pid, Signal, kill_process};
 /// The processor that servers run on; the load has the other ones.
 const PROCESSOR: &str = "0";
 
+/// Where Debian has its modules.
+const C_MODULES: &str = "/usr/lib/nginx/modules";
+
 /// A server that is stopped when dropped.
 pub struct Server {
     child: Child,
     _directory: tempfile::TempDir,
     pub port: u16,
+    /// Where it answers with its statistics.
+    pub http_port: u16,
     worker: u32,
 }
 
@@ -24,14 +29,20 @@ impl Server {
     /// Starts nginx with a module and the body of its RTMP server's application.
     pub fn start(module: &Path, application: &str, server: &str) -> Self {
         let directory = tempfile::TempDir::new().expect("a directory");
-        let port = free_port();
+        let (port, http_port) = (free_port(), free_port());
+        let json = match module.starts_with(C_MODULES) {
+            true => "",
+            false => "location = /json { rtmp_stat all; rtmp_stat_format json; }",
+        };
         fs::create_dir(directory.path().join("logs")).expect("a directory");
         let text = format!(
             "load_module {}; user root; worker_processes 1; daemon off; pid nginx.pid;
             error_log logs/error.log warn; worker_rlimit_nofile 20000;
             events {{ worker_connections 8192; }}
             rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; {server}
-                application live {{ live on; {application} }} }} }}",
+                application live {{ live on; {application} }} }} }}
+            http {{ access_log off; server {{ listen 127.0.0.1:{http_port}; keepalive_requests 100000;
+                location = /none {{ return 204; }} location = /stat {{ rtmp_stat all; }} {json} }} }}",
             module.display()
         )
         .replace("@prefix@", directory.path().to_str().expect("UTF-8"));
@@ -53,7 +64,7 @@ impl Server {
                 None => thread::sleep(Duration::from_millis(20)),
             }
         };
-        Self { child, _directory: directory, port, worker }
+        Self { child, _directory: directory, port, http_port, worker }
     }
 
     /// Processor time of the worker so far, in seconds.
@@ -79,7 +90,7 @@ impl Drop for Server {
 /// The module under test, and the C module of Debian's package libnginx-mod-rtmp.
 pub fn modules() -> [PathBuf; 2] {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/module/ngx_rtmp_module.so");
-    let theirs = PathBuf::from("/usr/lib/nginx/modules/ngx_rtmp_module.so");
+    let theirs = Path::new(C_MODULES).join("ngx_rtmp_module.so");
     for module in [&ours, &theirs] {
         assert!(module.exists(), "no module at {}: run scripts/bench", module.display());
     }
