@@ -1,4 +1,4 @@
-//! The JSON API: see [`api`](crate::api).
+//! The JSON API: see [`crate::api`].
 
 use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
