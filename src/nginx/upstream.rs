@@ -1,21 +1,22 @@
 //! A connection to another server, which one stream is pushed to or pulled from.
 
+mod events;
 mod pushing;
 
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nginx_sys::{ngx_event_t, ngx_random};
+use nginx_sys::ngx_random;
 
 use super::conf::{Application, Server};
 use super::connection::{Broken, Connection, Received};
+use super::event;
 use super::log::{Context, Level};
 use super::outbox::Outbox;
 use super::peer::READ_BUDGET;
 use super::relays::RelayId;
-use super::worker::{self, Shared, Worker};
-use super::{event, guard};
+use super::worker::{Shared, Worker};
 use crate::client::Publication;
 use crate::exec::Facts;
 use crate::live::{Sent, SessionId, StreamId, StreamKey};
@@ -138,7 +139,7 @@ impl Upstream {
         target: &Target,
         local: Local,
     ) -> Self {
-        connection.set_handlers(on_read, on_write);
+        connection.set_handlers(events::on_read, events::on_write);
         connection.set_data(id.0 as usize);
         connection.keep_alive();
         let context = Context::install(connection.raw(), "relay".to_owned(), target.to_string());
@@ -418,44 +419,4 @@ impl Worker {
             self.shared.retry_relay(upstream.relay(), end);
         }
     }
-}
-
-/// There is something to read, or the server has taken too long to start the stream.
-unsafe extern "C" fn on_read(event: *mut ngx_event_t) {
-    // SAFETY: nginx gives an event of an open connection.
-    unsafe {
-        handle(event, |upstream, shared, timed_out| match timed_out {
-            true => upstream.on_timeout(shared),
-            false => upstream.on_readable(shared),
-        });
-    }
-}
-
-/// More can be sent, or the server has not taken anything for too long.
-unsafe extern "C" fn on_write(event: *mut ngx_event_t) {
-    // SAFETY: nginx gives an event of an open connection.
-    unsafe {
-        handle(event, |upstream, shared, timed_out| match timed_out {
-            true => Err(End::SendTimeout),
-            false => upstream.on_writable(shared),
-        });
-    }
-}
-
-/// Runs the handler of a connection's event, which is told whether that is of its timer.
-unsafe fn handle(
-    event: *mut ngx_event_t,
-    handler: impl FnOnce(&mut Upstream, &mut Shared, bool) -> Result<(), End>,
-) {
-    // SAFETY: an event of a connection has it as its data, and the session's number is in there.
-    let (id, timed_out) = unsafe { (event::number(event), event::take_timeout(event)) };
-    let id = SessionId(id as u64);
-    guard(
-        || {
-            worker::with(|worker| {
-                worker.run_upstream(id, |it, shared| handler(it, shared, timed_out))
-            })
-        },
-        || guard(|| worker::with(|worker| worker.finalize_upstream(id, &End::Bug)), || ()),
-    );
 }
