@@ -275,7 +275,7 @@ fn what_is_not_there_yet_is_refused_and_says_so() {
 fn directives_of_http_stand_anywhere_in_it() {
     for directive in [
         "rtmp_stat all;",
-        "rtmp_stat global live; rtmp_stat clients play;",
+        "rtmp_stat global live; rtmp_stat clients play recorders;",
         "rtmp_stat_stylesheet /stat.xsl;",
         "rtmp_stat_format json;",
         "rtmp_metrics;",

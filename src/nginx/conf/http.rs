@@ -104,10 +104,12 @@ fn show(shown: &mut Shown, word: &ngx_str_t) -> Result<(), Failure> {
         b"live" => shown.live = true,
         b"clients" => shown.clients = true,
         b"play" => shown.play = true,
+        // Which are told of with their streams.
+        b"recorders" => shown.live = true,
         _ => {
             let text = format!(
                 "has the invalid value \"{word}\", it must be \"all\", or any of \"global\", \
-                 \"live\", \"clients\" and \"play\""
+                 \"live\", \"clients\", \"play\" and \"recorders\""
             );
             return Err(text.into());
         }
