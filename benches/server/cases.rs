@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::load::{Load, Player};
+use super::media::Source;
 use super::nginx::{Server, cpu_of, free_port, modules};
 use super::report::{Table, percentile};
 use super::{BITS_PER_SECOND, Options};
@@ -39,7 +40,7 @@ pub fn fanout(options: &Options) {
 
 fn fan_out_once(server: &Server, players: usize, time: Duration) -> f64 {
     let mut load = Load::new(server.port);
-    load.publish("cam", BITS_PER_SECOND);
+    load.publish("cam", Source::new(BITS_PER_SECOND));
     load.start_all();
     load.run(Duration::from_millis(200));
     (0..players).for_each(|_| load.play("cam", Player::Drains));
@@ -93,7 +94,8 @@ pub fn ingest(options: &Options) {
             for (column, module) in [&theirs, &ours].into_iter().enumerate() {
                 let server = Server::start(module, application, "");
                 let mut load = Load::new(server.port);
-                (0..count).for_each(|number| load.publish(&format!("cam{number}"), rate));
+                (0..count)
+                    .for_each(|number| load.publish(&format!("cam{number}"), Source::new(rate)));
                 load.start_all();
                 load.run(SETTLE);
                 let before = server.cpu();
@@ -115,14 +117,14 @@ pub fn memory(options: &Options) {
             for (column, module) in [&theirs, &ours].into_iter().enumerate() {
                 let server = Server::start(module, "", "");
                 let mut load = Load::new(server.port);
-                load.publish("cam", BITS_PER_SECOND);
+                load.publish("cam", Source::new(BITS_PER_SECOND));
                 load.start_all();
                 load.run(SETTLE);
                 let before = server.resident();
                 for number in 0..1000 {
                     match plays {
                         true => load.play("cam", Player::Drains),
-                        false => load.publish(&format!("cam{number}"), 20_000),
+                        false => load.publish(&format!("cam{number}"), Source::new(20_000)),
                     }
                 }
                 load.start_all();
@@ -168,7 +170,7 @@ pub fn latency(options: &Options) {
 
 fn latencies_once(server: &Server, players: usize, stalled: usize, time: Duration) -> Vec<f64> {
     let mut load = Load::new(server.port);
-    load.publish("cam", BITS_PER_SECOND);
+    load.publish("cam", Source::new(BITS_PER_SECOND));
     load.start_all();
     for number in 0..players {
         load.play(
@@ -213,7 +215,7 @@ pub fn connect(options: &Options) {
 
 fn first_pictures_once(server: &Server) -> Vec<f64> {
     let mut load = Load::new(server.port);
-    load.publish("cam", BITS_PER_SECOND);
+    load.publish("cam", Source::new(BITS_PER_SECOND));
     load.start_all();
     load.run(Duration::from_millis(2500));
     for _ in 0..20 {

@@ -82,8 +82,7 @@ impl Load {
         }
     }
 
-    pub fn publish(&mut self, name: &str, bits_per_second: u64) {
-        let source = Source::new(bits_per_second);
+    pub fn publish(&mut self, name: &str, source: Source) {
         self.connect(Role::Publish, name, Kind::Publisher(source, None));
     }
 

@@ -22,14 +22,22 @@ pub const MARK: &[u8; 8] = b"\x5asent\x5aat";
 
 /// One stream, message after message.
 pub struct Source {
+    /// At the usual pace.
     bits_per_second: u64,
+    /// How much slower than usual it is.
+    slowness: u64,
     pictures: u64,
     sounds: u64,
 }
 
 impl Source {
     pub fn new(bits_per_second: u64) -> Self {
-        Self { bits_per_second, pictures: 0, sounds: 0 }
+        Self::slow(bits_per_second, 1)
+    }
+
+    /// A stream with so many times less messages in a second, which are as much larger.
+    pub fn slow(bits_per_second: u64, slowness: u64) -> Self {
+        Self { bits_per_second: bits_per_second * slowness, slowness, pictures: 0, sounds: 0 }
     }
 
     /// When the next message is due, in microseconds from the beginning.
@@ -38,12 +46,12 @@ impl Source {
     }
 
     fn picture_due(&self) -> u64 {
-        self.pictures * 1_000_000 / RATE
+        self.pictures * self.slowness * 1_000_000 / RATE
     }
 
     /// AAC has 1024 samples in a frame.
     fn sound_due(&self) -> u64 {
-        self.sounds * 1024 * 1_000_000 / 44_100
+        self.sounds * self.slowness * 1024 * 1_000_000 / 44_100
     }
 
     /// The next message, after the headers if it is the first; a picture is stamped with `now`.

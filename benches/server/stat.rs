@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use super::load::{Load, Player};
+use super::media::Source;
 use super::nginx::{Server, modules};
 use super::report::Table;
 
@@ -30,7 +31,9 @@ pub fn stat(options: &Options) {
     for (module, paths) in [(&theirs, &[(0, "stat")][..]), (&ours, &[(1, "stat"), (2, "json")])] {
         let server = Server::start(module, "", "");
         let mut load = Load::new(server.port);
-        (0..STREAMS).for_each(|number| load.publish(&format!("cam{number}"), 20_000));
+        (0..STREAMS).for_each(|number| {
+            load.publish(&format!("cam{number}"), Source::slow(20_000, 30));
+        });
         load.start_all();
         (0..PLAYERS).for_each(|it| load.play(&format!("cam{}", it % STREAMS), Player::Drains));
         load.start_all();
