@@ -15,6 +15,7 @@ pub(super) extern "C" fn set_dashboard(
     slot: *mut c_void,
 ) -> *mut c_char {
     http::set(cf, slot, |conf, http| {
+        conf.use_threads()?;
         let location = location(conf);
         let path = path_of(location)?;
         // What is asked for without the slash is sent there, as with proxy_pass.

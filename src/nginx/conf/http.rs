@@ -92,6 +92,8 @@ extern "C" fn set_stat(
     slot: *mut c_void,
 ) -> *mut c_char {
     set(cf, slot, |conf, http| {
+        // What is much is rendered there.
+        conf.use_threads()?;
         let shown = http.stat.get_or_insert_default();
         conf.args()[1..].iter().try_for_each(|word| show(shown, word))
     })
@@ -150,6 +152,7 @@ extern "C" fn set_metrics(
     slot: *mut c_void,
 ) -> *mut c_char {
     set(cf, slot, |conf, http| {
+        conf.use_threads()?;
         let streams = match conf.args() {
             [_, word, ..] => Some(metered_streams(word)?),
             _ => None,
@@ -179,10 +182,10 @@ extern "C" fn set_control(
     slot: *mut c_void,
 ) -> *mut c_char {
     set(cf, slot, |conf, http| {
+        // Names of servers are looked up there, too.
+        conf.use_threads()?;
         let sections = http.control.get_or_insert_default();
-        conf.args()[1..].iter().try_for_each(|word| open(sections, word))?;
-        // Names of servers are looked up there.
-        if sections.push { conf.use_threads() } else { Ok(()) }
+        conf.args()[1..].iter().try_for_each(|word| open(sections, word))
     })
 }
 
