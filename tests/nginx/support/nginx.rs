@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 use rustix::process::Signal;
@@ -394,8 +396,19 @@ fn write_conf(prefix: &Path, text: &str) {
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    /// Below those that the system gives to outgoing connections, which would take one between its
+    /// choice and its use.
+    const PORTS: Range<u32> = 10_000..32_000;
+    static CHOSEN: AtomicU32 = AtomicU32::new(0);
+    // Other runs of the tests begin elsewhere.
+    let first = std::process::id().wrapping_mul(7919);
+    loop {
+        let number = first.wrapping_add(CHOSEN.fetch_add(1, Relaxed)) % PORTS.len() as u32;
+        let port = (PORTS.start + number) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Whether [`Conf::disk`] can be used: roots of some containers may not mount.
