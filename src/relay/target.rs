@@ -64,7 +64,7 @@ pub enum Error {
     /// Not an URL.
     #[error("has the invalid URL \"{url}\", {reason}")]
     Url {
-        /// The URL.
+        /// The URL, with stars in the place of the stream's name and the query: those may be keys.
         url: String,
         /// What is wrong with it, or would be right.
         reason: &'static str,
@@ -117,7 +117,7 @@ impl Target {
     }
 
     fn of_url(direction: Direction, url: &str) -> Result<Self, Error> {
-        let invalid = |reason| Error::Url { url: url.to_owned(), reason };
+        let invalid = |reason| Error::Url { url: without_key(url), reason };
         let (tls, rest) = strip_scheme(url).ok_or_else(|| {
             invalid("it must be \"rtmp://\" or \"rtmps://\", a host, an application and a stream")
         })?;
@@ -254,6 +254,19 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
+/// A URL, right or wrong, with stars in the place of what comes behind the application.
+fn without_key(url: &str) -> String {
+    let slashes = url.match_indices('/').map(|(at, _)| at + 1);
+    let scheme = if url.contains("://") { 2 } else { 0 };
+    let mut parts: Vec<_> = slashes.chain(url.find('?').map(|at| at + 1)).collect();
+    parts.sort_unstable();
+    // Before it are those of the scheme, and the one before the application.
+    match parts.get(scheme + 1) {
+        Some(&at) if at < url.len() => format!("{}***", &url[..at]),
+        _ => url.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -312,6 +325,8 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (direction, words, text) in [
             (Direction::Push, &["http://h/a"][..], "has the invalid URL \"http://h/a\", it must"),
+            (Direction::Push, &["http://h/a/key?k=1"], "URL \"http://h/a/***\", it must"),
+            (Direction::Push, &["rtmp://h:0/a?k=/1"], "URL \"rtmp://h:0/a?***\", a host"),
             (Direction::Push, &["rtmp://h:0/a"], "a host may be followed by"),
             (Direction::Push, &["rtmp://h:65536/a"], "a host may be followed by"),
             (Direction::Push, &["rtmp://[::1/a"], "a host may be followed by"),
